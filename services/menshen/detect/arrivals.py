@@ -1,0 +1,72 @@
+"""From the records of a batch to events and dead letters."""
+
+import zlib
+from collections.abc import Container
+from typing import Any, NamedTuple
+
+from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
+from menshen.contract.decoding import Undecodable, decode_event
+from menshen.contract.events import Event
+from menshen.contract.routing import partition_of
+from menshen.shell.kafka import Outgoing
+
+
+class Arrival(NamedTuple):
+    """A record that is an event about the subject whose partition it came on."""
+
+    record: Any
+    event: Event
+
+    @property
+    def content_crc(self) -> int:
+        """The CRC-32 of the record's value: two events of one id are the same event only where it agrees."""
+        return zlib.crc32(self.record.value)
+
+
+class Batch(NamedTuple):
+    """A batch, decoded: what can be judged, and what goes to the dead letters with the reason."""
+
+    first: int
+    last: int
+    arrivals: list[Arrival]
+    dead: list[Outgoing]
+
+
+def decode(records: list[Any], n_partitions: int, known_subjects: Container[str]) -> Batch:
+    """Decode a batch; no record keeps another from being judged.
+
+    The partition of a subject in memory has been checked before, so that it is computed once a subject.
+    """
+    arrivals, dead = list[Arrival](), list[Outgoing]()
+    checked = set[str]()
+    for record in records:
+        try:
+            event = decode_event(record.value)
+            name = event.subject_id
+            if record.key != name.encode() or not (name in checked or name in known_subjects):
+                _refuse_misrouted(record, name, n_partitions)
+                checked.add(name)
+            arrivals.append(Arrival(record, event))
+        except Undecodable as error:
+            dead.append(dead_letter(record, error.reason, error.detail))
+    return Batch(records[0].offset, records[-1].offset, arrivals, dead)
+
+
+def dead_letter(record: Any, reason: RejectReason, detail: str) -> Outgoing:
+    """Return the record for the dead letters: key, value and headers as they came, and why."""
+    source = f"{record.topic}/{record.partition}/{record.offset}"
+    added = {REASON_HEADER: reason.value, DETAIL_HEADER: detail[:500], SOURCE_HEADER: source}
+    headers = [(name, value) for name, value in record.headers if name not in added]
+    encoded = [(name, text.encode(errors="replace")) for name, text in added.items()]
+    return Outgoing(record.key, record.value, [*headers, *encoded])
+
+
+def _refuse_misrouted(record: Any, subject_id: str, n_partitions: int) -> None:
+    if record.key is None:
+        raise Undecodable(RejectReason.MISROUTED, "the record has no key; it must be the subject_id")
+    if record.key != subject_id.encode():
+        raise Undecodable(RejectReason.MISROUTED, "the record's key is not its subject_id")
+    right = partition_of(record.key, n_partitions)
+    if record.partition != right:
+        detail = f"on partition {record.partition}, its key belongs on {right}: the producer must partition by murmur2"
+        raise Undecodable(RejectReason.MISROUTED, detail)

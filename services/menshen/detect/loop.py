@@ -1,0 +1,227 @@
+"""The loop: decode, observe, open, step, publish, and every so often save. The order is the correctness.
+
+Nothing is stepped or published that `open` did not allow; nothing is saved that is not published. What a crash repeats
+is byte-identical, because what was observed is stored with the intent before the step, and with the record after it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+
+from menshen.contract.assessment import JournalEntry, Observed
+from menshen.contract.dead_letter import RejectReason
+from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, EVENTS, VERDICTS
+from menshen.contract.verdict import Verdict
+from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode
+from menshen.detect.partition import Journaled, Partition
+from menshen.detect.rules import Rulebook
+from menshen.fraud.sighting import Sighting
+from menshen.fraud.step import Outcome, step
+from menshen.fraud.subject import NOBODY, Subject, pack, unpack
+from menshen.shell import metrics
+from menshen.shell.errors import Refusal, Stale
+from menshen.shell.geo import GeoBase
+from menshen.shell.kafka import Outgoing, Publisher, Reader
+from menshen.shell.logs import logger
+from menshen.shell.redis import Intent, Shared, Store
+from menshen.shell.signing import Signer
+
+log = logger(__name__)
+_OTHER_CONTENT = "the event_id was seen before with another content"
+_OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
+_JOURNAL = msgspec.json.Decoder(JournalEntry)
+
+
+class _Answered(msgspec.Struct):
+    verdict_id: str
+    event_id: str
+
+
+_ANSWERED = msgspec.json.Decoder(_Answered)
+
+
+class Ports(NamedTuple):
+    """What the loop needs of the world."""
+
+    store: Store
+    publisher: Publisher
+    reader: Reader
+    signer: Signer
+    geo: GeoBase
+
+
+class Judged(NamedTuple):
+    """An event with what came of it."""
+
+    arrival: Arrival
+    outcome: Outcome
+
+
+class Loop:
+    """Takes batches of one owned partition at a time from events to verdicts.
+
+    Every step may raise `Unavailable` or `Stale`: the partition is then forgotten and claimed again, and what was
+    published meanwhile is found in the journal.
+    """
+
+    def __init__(self, rulebook: Rulebook, ports: Ports) -> None:
+        self._rulebook = rulebook
+        self._store, self._publisher, self._reader, self._signer, self._geo = ports
+
+    async def claim(self, number: int) -> Partition:
+        """Become the owner of a partition and read what is published beyond its mark."""
+        claim = await self._store.claim(number)
+        owned = Partition(number, claim)
+        await self.refuse_a_gap(owned)
+        _, end = await self._reader.span(ASSESSMENTS, number)
+        async for record in self._reader.read(ASSESSMENTS, number, owned.published_end, end):
+            entry = _JOURNAL.decode(record.value)
+            if entry.offset > claim.marks.mark:
+                owned.journal.setdefault(entry.event_id, Journaled(record.offset, entry.offset, entry.observed))
+        owned.published_end = end
+        await self._read_answers(owned)
+        log.info("claimed", partition=number, mark=claim.marks.mark, journal=len(owned.journal))
+        return owned
+
+    async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> None:
+        """Judge one batch: nothing is published unless all that stands before it went well."""
+        with _timed("decode"):
+            batch = decode(records, n_partitions, owned.subjects)
+        with _timed("observe"):
+            observed = await self._observe(batch, owned)
+        with _timed("open"):
+            observed = await self._open(batch, owned, observed)
+        with _timed("step"):
+            judged = self._step(batch, owned, observed)
+        with _timed("publish"):
+            await self._publish(batch, owned, judged)
+        self._remember(batch, owned, judged)
+
+    async def save(self, owned: Partition) -> None:
+        """Write a snapshot of what was judged since the last one."""
+        if not owned.unsaved:
+            return
+        marks = owned.marks()
+        with _timed("save"):
+            blobs = {name: pack(owned.subjects[name]) for name in sorted(owned.changed)}
+            await self._store.save(owned.claim, owned.number, marks, blobs)
+        owned.saved(marks)
+
+    async def _observe(self, batch: Batch, owned: Partition) -> dict[int, Observed]:
+        """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
+        entries = [(arrival, shared) for arrival in batch.arrivals for shared in _shared_of(arrival)]
+        counts = await self._store.observe([shared for _, shared in entries]) if entries else []
+        readings: dict[int, dict[str, Any]] = {}
+        for (arrival, shared), (hour, day, month) in zip(entries, counts, strict=True):
+            reading = readings.setdefault(arrival.record.offset, {})
+            if shared.kind == "d":
+                reading |= {"device_subjects_1h": hour, "device_subjects_1d": day, "device_subjects_30d": month}
+            else:
+                place = self._geo.locate(shared.identifier)
+                reading |= {"ip_subjects_1h": hour, "ip_subjects_1d": day, "ip_place": place}
+        fresh = {offset: Observed(**reading) for offset, reading in readings.items()}
+        return fresh | _from_journal(batch, owned)
+
+    async def _open(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> dict[int, Observed]:
+        """Store the intent, read the subjects that are not in memory, and return what is valid as observed."""
+        unread = sorted({a.event.subject_id for a in batch.arrivals} - owned.subjects.keys())
+        intent = Intent(batch.first, batch.last, msgspec.msgpack.encode(observed))
+        valid, blobs = await self._store.open(owned.claim, owned.number, intent, unread)
+        for name, blob in zip(unread, blobs, strict=True):
+            owned.remember(name, NOBODY if blob is None else unpack(blob), changed=False)
+        if valid == intent:
+            return observed
+        if valid.last != batch.last:
+            raise Stale(f"partition {owned.number}: the stored intent ends at {valid.last}, the batch at {batch.last}")
+        return _OBSERVED.decode(valid.observed) | _from_journal(batch, owned)
+
+    def _step(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> list[Judged]:
+        """Judge the events in the order of the log, so that one subject's second event meets its first."""
+        judged, changed, rules = list[Judged](), dict[str, Subject](), self._rulebook.current
+        for arrival in batch.arrivals:
+            name, offset = arrival.event.subject_id, arrival.record.offset
+            seen = observed.get(offset, Observed())
+            sighting = Sighting(arrival.event, offset, arrival.record.timestamp, arrival.content_crc, seen)
+            outcome = step(changed.get(name) or owned.subjects[name], sighting, rules)
+            changed[name] = outcome.subject
+            judged.append(Judged(arrival, outcome))
+        return judged
+
+    async def _publish(self, batch: Batch, owned: Partition, judged: list[Judged]) -> None:
+        """Append what the log does not have: assessments and dead letters first, then the verdicts."""
+        reused = (j.arrival.record for j in judged if j.outcome.rejection)
+        dead = batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
+        fresh = [j for j in judged if j.outcome.assessment and j.arrival.event.event_id not in owned.journal]
+        records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
+        await self._publisher.publish(DEAD_LETTERS, owned.number, dead)
+        if (end := await self._publisher.publish(ASSESSMENTS, owned.number, records)) is not None:
+            owned.published_end = end
+        verdicts = [v for j in judged for v in j.outcome.verdicts if v.verdict_id not in owned.answered]
+        answers = [self._signed(verdict) for verdict in verdicts]
+        if (end := await self._publisher.publish(VERDICTS, owned.number, answers)) is not None:
+            owned.answered_end = end
+        _count(batch, judged, dead, verdicts)
+
+    def _signed(self, verdict: Verdict) -> Outgoing:
+        value = msgspec.json.encode(verdict)
+        headers = self._signer.headers(value) if verdict.application_id is not None else []
+        return Outgoing(verdict.subject_id.encode(), value, headers)
+
+    def _remember(self, batch: Batch, owned: Partition, judged: list[Judged]) -> None:
+        for arrival, outcome in judged:
+            owned.remember(arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
+        owned.position = batch.last + 1
+
+    async def refuse_a_gap(self, owned: Partition) -> None:
+        """Never skip silently: where the log begins behind the mark, what is missing cannot be judged any more."""
+        first, _ = await self._reader.span(EVENTS, owned.number)
+        if first > owned.position:
+            raise Refusal(
+                f"DEGRADED: partition {owned.number} of {EVENTS} begins at {first}, the state ends at {owned.position - 1}:"
+                " restore a backup of Redis that reaches further"
+            )
+
+    async def _read_answers(self, owned: Partition) -> None:
+        """Find the verdicts that are published beyond the mark: a worker with newer rules must not answer again."""
+        _, end = await self._reader.span(VERDICTS, owned.number)
+        async for record in self._reader.read(VERDICTS, owned.number, owned.answered_end, end):
+            verdict = _ANSWERED.decode(record.value)
+            if verdict.event_id in owned.journal:
+                entry = owned.journal[verdict.event_id]
+                owned.answered.setdefault(verdict.verdict_id, entry._replace(at=record.offset))
+        owned.answered_end = end
+
+
+def _shared_of(arrival: Arrival) -> Iterator[Shared]:
+    event, appended_ms = arrival.event, arrival.record.timestamp
+    if event.device_id is not None:
+        yield Shared("d", event.device_id, appended_ms, event.subject_id)
+    if (address := getattr(event, "ip", None)) is not None:
+        yield Shared("i", address, appended_ms, event.subject_id)
+
+
+def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:
+    known = ((a.record.offset, owned.journal.get(a.event.event_id)) for a in batch.arrivals)
+    return {offset: entry.observed for offset, entry in known if entry}
+
+
+def _count(batch: Batch, judged: list[Judged], dead: list[Outgoing], verdicts: list[Verdict]) -> None:
+    known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
+    metrics.EVENTS.labels("judged").inc(len(judged) - known)
+    metrics.EVENTS.labels("known").inc(known)
+    metrics.EVENTS.labels("rejected").inc(len(dead))
+    metrics.BATCH_EVENTS.observe(len(batch.arrivals) + len(batch.dead))
+    for letter in dead:
+        metrics.REJECTIONS.labels(dict(letter.headers)["reason"].decode()).inc()
+    for verdict in verdicts:
+        metrics.VERDICTS.labels(verdict.kind, verdict.decision).inc()
+
+
+@contextmanager
+def _timed(stage: str) -> Iterator[None]:
+    started_s = time.perf_counter()
+    yield
+    metrics.STAGE_MS.labels(stage).observe((time.perf_counter() - started_s) * 1000)

@@ -1,0 +1,91 @@
+"""One partition that this worker owns: everything that is forgotten when it loses it."""
+
+import itertools
+import time
+from typing import Any, NamedTuple
+
+from menshen.contract.assessment import Observed
+from menshen.fraud.subject import Subject
+from menshen.shell.redis import Claim, Marks
+
+MAX_SUBJECTS = 20_000
+"""Subjects kept in memory once they are saved; the ones unused longest are read again when they come back."""
+
+
+class Journaled(NamedTuple):
+    """What is published about an event beyond the mark: where, for which event offset, and what was observed for it."""
+
+    at: int
+    offset: int
+    observed: Observed
+
+
+class Partition:
+    """The state of one owned partition.
+
+    `position` is the offset of the next event to judge. `subjects` holds every blob that was read (this worker is their
+    only writer), `changed` the names of those that Redis has not got yet. `journal` and `answered` are what the
+    assessment and verdict partitions already hold beyond the mark, by event id and by verdict id.
+    """
+
+    def __init__(self, number: int, claim: Claim) -> None:
+        self.number = number
+        self.claim = claim
+        self.position = claim.marks.mark + 1
+        self.subjects: dict[str, Subject] = {}
+        self.changed: set[str] = set()
+        self.journal: dict[str, Journaled] = {}
+        self.answered: dict[str, Journaled] = {}
+        self.published_end = claim.marks.vmark
+        self.answered_end = claim.marks.wmark
+        self.waiting: list[Any] = []
+        self.saved_at_s = time.monotonic()
+
+    @property
+    def unsaved(self) -> bool:
+        """Say whether events were judged that the snapshot in Redis does not include."""
+        return self.position > self.claim.marks.mark + 1
+
+    def take(self, limit: int) -> list[Any]:
+        """Return the records of the next batch, or none while they have not all been fetched.
+
+        A stored intent has fixed one batch's range: that batch is taken whole, and none before it may reach into it.
+        """
+        intent = self.claim.intent
+        if intent and intent.first <= self.position <= intent.last:
+            whole = bool(self.waiting) and self.waiting[-1].offset >= intent.last
+            return self._cut(lambda record: record.offset <= intent.last) if whole else []
+        if intent and intent.first > self.position:
+            return self._cut(lambda record: record.offset < intent.first, limit)
+        return self._cut(lambda record: True, limit)
+
+    def _cut(self, belongs: Any, limit: int | None = None) -> list[Any]:
+        batch = [record for record in self.waiting[:limit] if belongs(record)]
+        self.waiting = self.waiting[len(batch) :]
+        return batch
+
+    def remember(self, name: str, subject: Subject, *, changed: bool) -> None:
+        """Hold a subject in memory, as the one used last."""
+        self.subjects.pop(name, None)
+        self.subjects[name] = subject
+        if changed:
+            self.changed.add(name)
+
+    def marks(self) -> Marks:
+        """Return how far a snapshot taken now reaches; records of later events hold the two log positions back."""
+        mark = self.position - 1
+        vmark = min((j.at for j in self.journal.values() if j.offset > mark), default=self.published_end)
+        wmark = min((j.at for j in self.answered.values() if j.offset > mark), default=self.answered_end)
+        return Marks(mark, vmark, wmark)
+
+    def saved(self, marks: Marks) -> None:
+        """Take note that Redis holds the snapshot that reaches to `marks`."""
+        intent = self.claim.intent
+        kept = intent if intent and intent.first > marks.mark else None
+        self.claim = self.claim._replace(marks=marks, intent=kept)
+        self.journal = {event: j for event, j in self.journal.items() if j.offset > marks.mark}
+        self.answered = {verdict: j for verdict, j in self.answered.items() if j.offset > marks.mark}
+        self.changed.clear()
+        for name in list(itertools.islice(self.subjects, max(0, len(self.subjects) - MAX_SUBJECTS))):
+            del self.subjects[name]
+        self.saved_at_s = time.monotonic()

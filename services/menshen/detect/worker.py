@@ -1,0 +1,192 @@
+"""The detect worker: one process that judges the partitions which the group gives to it."""
+
+import asyncio
+import contextlib
+import time
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from menshen.contract.topics import EVENTS
+from menshen.detect.group import Membership, still_ours
+from menshen.detect.loop import Loop
+from menshen.detect.partition import Partition
+from menshen.shell import metrics
+from menshen.shell.errors import Refusal, Stale, Unavailable
+from menshen.shell.kafka import group_consumer
+from menshen.shell.logs import logger
+from menshen.shell.settings import DetectSettings
+
+log = logger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+GAP_PAUSE_S = 30.0
+
+
+class Worker:
+    """Fetches, claims, and drives the loop over each partition; waits out what is expected to pass.
+
+    `waiting` are partitions that the group gave to this worker and that it has not claimed, with the reason why not.
+    """
+
+    def __init__(self, settings: DetectSettings, loop: Loop) -> None:
+        self._settings, self._loop = settings, loop
+        self._consumer: AIOKafkaConsumer = group_consumer(settings)
+        self._owned: dict[int, Partition] = {}
+        self.waiting: dict[int, str] = {}
+        self._not_before_s: dict[int, float] = {}
+        self._pause_s: dict[int, float] = {}
+        self._busy = asyncio.Lock()
+        self._stopping = False
+        self.polled_at_s = 0.0
+
+    async def run(self) -> None:
+        """Join the group and work until `stop`; anything unexpected is raised, and nothing is skipped."""
+        await self._join()
+        try:
+            while not self._stopping:
+                await self._round()
+            async with self._busy:
+                await self._let_go(list(self._owned))
+        finally:
+            with contextlib.suppress(KafkaError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._consumer.stop(), 5.0)
+
+    def stop(self) -> None:
+        """Finish the batch in hand, save, commit and leave."""
+        self._stopping = True
+
+    async def readiness(self) -> str | None:
+        """Answer None if every partition that is ours is claimed and the loop turns, else what is wrong."""
+        if self.waiting:
+            return "; ".join(f"partition {p}: {why}" for p, why in sorted(self.waiting.items()))
+        if time.monotonic() - self.polled_at_s > 5.0:
+            return "the worker has not polled for 5 s"
+        return None if self._owned else "no partition is assigned"
+
+    async def broker_answers(self) -> str | None:
+        """Answer None if a broker answers now, else what is wrong."""
+        if not (assigned := list(self._consumer.assignment())):
+            return "no partition is assigned"
+        try:
+            await self._consumer.end_offsets(assigned[:1])
+        except KafkaError as error:
+            return f"kafka: {error!r}"
+        return None
+
+    async def _join(self) -> None:
+        while not self._stopping:
+            try:
+                await self._consumer.start()
+                break
+            except KafkaError as error:
+                metrics.OUTAGES.labels("kafka").inc()
+                log.warning("waiting for Kafka", error=repr(error))
+                await asyncio.sleep(1.0)
+        self._consumer.subscribe([EVENTS], listener=Membership(self._consumer, self._assigned, self._revoked))
+
+    async def _round(self) -> None:
+        """Claim what waits, fetch, judge what came, save what is due."""
+        for number in list(self.waiting):
+            await self._claim(number)
+        fetched = await self._consumer.getmany(timeout_ms=100, max_records=self._settings.batch_max)
+        self.polled_at_s = time.monotonic()
+        async with self._busy:
+            for where, records in fetched.items():
+                if owned := self._owned.get(where.partition):
+                    owned.waiting += [r for r in records if r.offset >= owned.position]
+            for owned in list(self._owned.values()):
+                await self._work(owned)
+        metrics.SUBJECTS.set(sum(len(owned.subjects) for owned in self._owned.values()))
+
+    async def _work(self, owned: Partition) -> None:
+        n_partitions = len(self._consumer.partitions_for_topic(EVENTS) or ())
+        try:
+            if owned.waiting and owned.waiting[0].offset > owned.position:
+                await self._loop.refuse_a_gap(owned)
+            while batch := owned.take(self._settings.batch_max):
+                await self._loop.batch(owned, batch, n_partitions)
+            if time.monotonic() - owned.saved_at_s >= self._settings.save_interval_ms / 1000:
+                await self._save(owned)
+        except Unavailable as outage:
+            metrics.OUTAGES.labels(str(outage).split(":")[0]).inc()
+            self._forget(owned, str(outage))
+        except Stale as stale:
+            metrics.STALE.inc()
+            self._forget(owned, f"stale: {stale}")
+        except Refusal as refusal:
+            log.error("degraded", partition=owned.number, why=str(refusal))
+            self._forget(owned, str(refusal))
+
+    async def _save(self, owned: Partition) -> None:
+        await self._loop.save(owned)
+        with contextlib.suppress(KafkaError):
+            await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position})
+
+    async def _claim(self, number: int) -> None:
+        if time.monotonic() < self._not_before_s.get(number, 0.0):
+            return
+        where = TopicPartition(EVENTS, number)
+        try:
+            if not await still_ours(self._consumer, number, await self._committed(where)):
+                self.waiting.pop(number, None)
+                return
+            owned = await self._loop.claim(number)
+        except (Unavailable, Stale) as outage:
+            self._postpone(number, str(outage))
+            return
+        except Refusal as refusal:
+            log.error("degraded", partition=number, why=str(refusal))
+            self._postpone(number, str(refusal), GAP_PAUSE_S)
+            return
+        if number in self.waiting and where in self._consumer.assignment():
+            self._consumer.seek(where, owned.position)
+            self._consumer.resume(where)
+            self._owned[number] = owned
+            self.waiting.pop(number)
+            self._pause_s.pop(number, None)
+        self._count_partitions()
+
+    async def _committed(self, where: TopicPartition) -> int:
+        try:
+            return await asyncio.wait_for(self._consumer.committed(where), 5.0) or 0
+        except (TimeoutError, KafkaError) as error:
+            raise Unavailable(f"kafka: the group does not answer: {error!r}") from error
+
+    def _forget(self, owned: Partition, why: str) -> None:
+        """Drop what is in memory; the partition is claimed again, and its journal tells what was published."""
+        self._owned.pop(owned.number, None)
+        where = TopicPartition(EVENTS, owned.number)
+        if where in self._consumer.assignment():
+            self._consumer.pause(where)
+            self._postpone(owned.number, why)
+        self._count_partitions()
+
+    def _postpone(self, number: int, why: str, pause_s: float | None = None) -> None:
+        pause_s = pause_s or self._pause_s.get(number, FIRST_PAUSE_S)
+        self._pause_s[number] = min(pause_s * 2, LONGEST_PAUSE_S)
+        self._not_before_s[number] = time.monotonic() + pause_s
+        self.waiting[number] = why
+        log.warning("waiting", partition=number, why=why, pause_s=pause_s)
+
+    async def _assigned(self, numbers: list[int]) -> None:
+        self.waiting |= dict.fromkeys((n for n in numbers if n not in self._owned), "not claimed yet")
+        self._count_partitions()
+
+    async def _revoked(self, numbers: list[int]) -> None:
+        """Save in good order if that is quick; if it is not, the next owner finds everything in the journal."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.session_timeout_ms / 2000), self._busy:
+                await self._let_go(numbers)
+        for number in numbers:
+            self._owned.pop(number, None)
+            self.waiting.pop(number, None)
+        self._count_partitions()
+
+    async def _let_go(self, numbers: list[int]) -> None:
+        for owned in [self._owned[n] for n in numbers if n in self._owned]:
+            with contextlib.suppress(Unavailable, Stale):
+                await self._save(owned)
+
+    def _count_partitions(self) -> None:
+        metrics.PARTITIONS.labels("claimed").set(len(self._owned))
+        metrics.PARTITIONS.labels("waiting").set(len(self.waiting))

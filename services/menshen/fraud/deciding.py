@@ -1,0 +1,138 @@
+"""From the reasons to a verdict: the decision at one point of one product's path, bound to exactly what was asked."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from menshen.contract.assessment import Reason, Versions
+from menshen.contract.events import Checkpoint, Event, Login
+from menshen.contract.identifiers import record_id
+from menshen.contract.verdict import BOUND, SEVERITY, Decision, Verdict
+from menshen.fraud.detector import Finding
+from menshen.fraud.policy import DecisionPoint, Policy, gravest
+from menshen.fraud.scoring import score_of
+from menshen.fraud.sighting import Sighting
+from menshen.fraud.subject import Attempt, OpenAllow, Visit
+from menshen.fraud.tagging import tag
+
+MAX_REASONS = 8
+MAX_ATTEMPTS = 8
+MAX_ALLOWS = 3
+
+
+class Case(NamedTuple):
+    """What stands against (or for) the subject at a decision: the findings that weigh, and what they amount to."""
+
+    findings: tuple[Finding, ...]
+    reasons: tuple[Reason, ...]
+    missing: tuple[str, ...] = ()
+    degraded: bool = False
+
+
+def missing_of(visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
+    """Return the expected sources of which the visit has sent no alternative."""
+    return tuple(expected for expected in point.expects if not set(expected.split("|")) & set(visit.seen))
+
+
+def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None = None) -> Decision:
+    """Return the decision: by score, at least each floor, at least what missing evidence asks for.
+
+    While a part is out of order nobody is blocked: the gravest decision is then a review.
+    """
+    by_score = point.thresholds_for(amount).decision(score_of(case.reasons))
+    floors = [
+        floor.decision
+        for floor in policy.floors
+        if any(f.code == floor.code and f.doubt_pm >= floor.from_doubt_pm for f in case.findings)
+    ]
+    by_missing: Decision = point.when_missing if case.missing else "allow"
+    decision = gravest(by_score, by_missing, *floors)
+    return "review" if case.degraded and decision == "block" else decision
+
+
+def attempt_key(question: Checkpoint) -> bytes:
+    """Return the tag of one attempt at one step (of one draw) of an application."""
+    return tag("\n".join((question.application_id, question.step, str(question.attempt), question.draw_id or "")))
+
+
+def within_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) -> Decision:
+    """Return the decision, or the graver one that this attempt has met before."""
+    return gravest(decision, *(attempt.decision for attempt in attempts if attempt.key == key))
+
+
+def with_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) -> tuple[Attempt, ...]:
+    """Remember the decision of an attempt; the oldest beyond the window give way."""
+    others = tuple(attempt for attempt in attempts if attempt.key != key)
+    return (*others, Attempt(key, decision))[-MAX_ATTEMPTS:]
+
+
+class Author(NamedTuple):
+    """Who writes verdicts: the tenant, whose name is part of every id, and what judged."""
+
+    tenant: str
+    versions: Versions
+
+
+def answer(sighting: Sighting, case: Case, decision: Decision, point: DecisionPoint, author: Author) -> Verdict:
+    """Return the verdict on a login or a checkpoint, bound to everything that the question named."""
+    event = sighting.event
+    return Verdict(
+        verdict_id=record_id(author.tenant, event.subject_id, event.event_id, "verdict"),
+        kind="gate" if isinstance(event, Checkpoint) else "login",
+        event_id=event.event_id,
+        subject_id=event.subject_id,
+        decision=decision,
+        score=score_of(case.reasons),
+        decided_ms=sighting.appended_ms,
+        expires_ms=sighting.appended_ms + point.lifetime_s * 1000,
+        challenge=point.challenge if decision == "step_up" else None,
+        reasons=case.reasons[:MAX_REASONS],
+        missing=case.missing,
+        versions=author.versions,
+        degraded=case.degraded,
+        **_bound_to(event),
+    )
+
+
+def _bound_to(event: Event) -> dict[str, Any]:
+    if not isinstance(event, Checkpoint):
+        return {"session_id": event.session_id, "device_id": event.device_id}
+    return {field: getattr(event, "amount" if field == "amount_max" else field) for field in BOUND}
+
+
+def is_decision_point(sighting: Sighting) -> bool:
+    """Say whether an event is answered by a verdict."""
+    return isinstance(sighting.event, Login | Checkpoint)
+
+
+def with_allow(allows: Iterable[OpenAllow], verdict: Verdict) -> tuple[OpenAllow, ...]:
+    """Remember an application's allow until it expires; other verdicts change nothing."""
+    kept = tuple(allow for allow in allows if allow.expires_ms > verdict.decided_ms)
+    if verdict.decision != "allow" or verdict.application_id is None:
+        return kept
+    fresh = OpenAllow(verdict.verdict_id, verdict.expires_ms, tuple(getattr(verdict, field) for field in BOUND))
+    return (*kept, fresh)[-MAX_ALLOWS:]
+
+
+def revocation(sighting: Sighting, case: Case, decision: Decision, allow: OpenAllow, author: Author) -> Verdict:
+    """Return the verdict that takes back an earlier allow, bound to the same things as that one."""
+    event = sighting.event
+    return Verdict(
+        verdict_id=record_id(author.tenant, event.subject_id, event.event_id, f"revoke:{allow.verdict_id}"),
+        kind="revoke",
+        event_id=event.event_id,
+        subject_id=event.subject_id,
+        decision=decision,
+        score=score_of(case.reasons),
+        decided_ms=sighting.appended_ms,
+        expires_ms=allow.expires_ms,
+        revokes=allow.verdict_id,
+        reasons=case.reasons[:MAX_REASONS],
+        versions=author.versions,
+        degraded=case.degraded,
+        **{field: allow.value_of(field) for field in BOUND},
+    )
+
+
+def is_grave(decision: Decision) -> bool:
+    """Say whether a decision takes back what was allowed before."""
+    return SEVERITY[decision] >= SEVERITY["review"]

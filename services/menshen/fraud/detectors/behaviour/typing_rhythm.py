@@ -1,0 +1,187 @@
+"""Does this subject type as he always did?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from menshen.contract.events import Envelope, Keystroke
+from menshen.fraud.detector import CERTAIN, DetectorState, Finding, Layer, Reading
+from menshen.fraud.detectors.behaviour.by_hand import typed_by_hand
+from menshen.fraud.maths.template import Cell, Pace, distances, first_cell, moved, pack, unpack
+from menshen.fraud.sighting import Sighting
+
+KINDS = ("l", "d", "s", "b", "o", "ll", "dd", "ls", "sl", "?d", "?b", "b?", "??")
+"""What is measured: how long each key class is held, then the flight from class to class, with rare pairs together."""
+USUAL_SPREAD = {1: 200, 2: 600}
+"""Mean deviation of a hold and of a flight time in people at large, in 0.1 ms."""
+PAUSE_MS = 1500
+"""A longer gap is thinking, not rhythm."""
+LONG_HOLD_MS = 1000
+BETWEEN_VISITS = 0.1
+"""How far one person's visits lie apart: variance of their centres, in squared spreads."""
+LARGEST_PART = 4.0
+"""What one kind may add to the distance: one stumble does not make a stranger."""
+
+PACE = Pace()
+
+Timings = Mapping[int, list[int]]
+"""A visit's times by kind, in 0.1 ms."""
+
+
+class Template(Struct, frozen=True, gc=False, array_like=True):
+    """How a subject types on one sort of keyboard: packed cells, and how much they rest on."""
+
+    cells: bytes = b""
+    n_visits: int = 0
+    n_keys: int = 0
+
+
+class TypingRhythmState(DetectorState, frozen=True, gc=False, array_like=True):
+    """A template for keys and one for glass: few people type alike on both."""
+
+    physical: Template = Template()
+    touch: Template = Template()
+
+
+class Comparison(NamedTuple):
+    """How far a visit lies from the template; a distance of 1 is what the subject's own visits show."""
+
+    distance: float
+    n_keys: int
+
+    @property
+    def excess(self) -> float:
+        """How far beyond usual; few keys count for less. 99 of 100 honest visits stay below 4."""
+        return (self.distance - 1) * sqrt(self.n_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class TypingRhythm:
+    """Doubt typing whose rhythm is not the subject's own.
+
+    Compares the usual hold and flight time of each kind of key, and how much they scatter, with the subject's own
+    template. Fires when they lie further off than the subject's visits usually do. Must not fire before the template
+    rests on enough visits and keys, for a short visit, for kinds of keys that are new for the subject, nor for typing
+    that is not by hand: pasted, filled in, composed, dictated or with an aid.
+
+    It learns from visits that teach and that it does not doubt, a little from each, and within bounds (`Pace`).
+
+    Parameters
+    ----------
+    least_visits, least_keys : int
+        What the template must rest on before it judges. 3 and 60.
+    least_values : int
+        How many keys or pairs of one kind its cell must rest on before it counts. 12.
+    shortest_visit : int
+        Visits with fewer comparable keys say nothing. 8.
+    tolerated : float
+        Excess (see `Comparison`) up to which nothing is doubted; larger is milder. 4.
+    certain : float
+        Excess at which the doubt is full. 14.
+    stands_ms : int
+        How long a doubt weighs on the session. 30 minutes.
+    pace : Pace
+        How fast and how far the template follows the subject.
+
+    References
+    ----------
+    Killourhy, K. S., Maxion, R. A. (2009), Comparing anomaly-detection algorithms for keystroke dynamics, DSN 2009: the
+    scaled Manhattan distance, here over kinds of keys instead of the places of a fixed text.
+    """
+
+    least_visits: int = 3
+    least_keys: int = 60
+    least_values: int = 12
+    shortest_visit: int = 8
+    tolerated: float = 4.0
+    certain: float = 14.0
+    stands_ms: int = 30 * 60_000
+    pace: Pace = PACE
+
+    name = "typing_rhythm"
+    layer: ClassVar[Layer] = "behaviour"
+    codes = ("TYPING_MISMATCH",)
+    features = ("typing_distance",)
+    listens: ClassVar[tuple[type[Envelope], ...]] = (Keystroke,)
+    state = TypingRhythmState
+
+    def step(self, state: TypingRhythmState, sighting: Sighting, /) -> Reading:
+        """Compare a visit with the template of its keyboard; then learn from it where that is allowed."""
+        visit = sighting.event
+        if not typed_by_hand(visit) or len(visit.hold_ms) < self.shortest_visit:
+            return Reading(state)
+        keyboard = "touch" if visit.input_method == "soft_keyboard" else "physical"
+        template: Template = getattr(state, keyboard)
+        timings = _timings(visit)
+        comparison = self._compare(template, timings)
+        findings = self._doubts(comparison) if comparison else ()
+        features = {"typing_distance": comparison.distance} if comparison else None
+        if sighting.teaches and not findings:
+            learned = self._learn(template, timings, judged=comparison is not None)
+            state = replace(state, **{keyboard: learned})
+        return Reading(state, findings, features)
+
+    def _compare(self, template: Template, timings: Timings) -> Comparison | None:
+        settled = {cell.kind: cell for cell in unpack(template.cells).values() if self._settled(cell)}
+        known = {kind: values for kind, values in timings.items() if kind in settled}
+        n_keys = _n_keys(known)
+        if not self._enrolled(template) or n_keys < self.shortest_visit:
+            return None
+        seen = usual = 0.0
+        for kind, values in known.items():
+            parts = distances(settled[kind], values, least_spread=30, softening=100)
+            seen += sqrt(len(values)) * sum(min(LARGEST_PART, part) for part in parts)
+            usual += sqrt(1 + BETWEEN_VISITS * len(values)) * len(parts)
+        return Comparison(seen / usual, n_keys)
+
+    def _doubts(self, comparison: Comparison) -> tuple[Finding, ...]:
+        beyond = (comparison.excess - self.tolerated) / (self.certain - self.tolerated)
+        doubt_pm = min(CERTAIN, int(CERTAIN * beyond))
+        if doubt_pm < 1:
+            return ()
+        evidence = {"distance": round(comparison.distance, 2), "n_keys": float(comparison.n_keys)}
+        return (Finding("TYPING_MISMATCH", doubt_pm, self.stands_ms, evidence),)
+
+    def _learn(self, template: Template, timings: Timings, *, judged: bool) -> Template:
+        """Move the cells; a visit that could not be judged by an enrolled template moves only cells still open."""
+        cells = unpack(template.cells)
+        for kind, values in timings.items():
+            cell = cells.get(kind) or first_cell(kind, values, USUAL_SPREAD[len(KINDS[kind])])
+            if judged or not self._enrolled(template) or not self._settled(cell):
+                cells[kind] = moved(cell, values, self.pace)
+        n_keys = min(self.least_keys, template.n_keys + _n_keys(timings))
+        return Template(pack(cells), min(self.least_visits, template.n_visits + 1), n_keys)
+
+    def _enrolled(self, template: Template) -> bool:
+        return template.n_visits >= self.least_visits and template.n_keys >= self.least_keys
+
+    def _settled(self, cell: Cell) -> bool:
+        return cell.n_visits >= self.least_visits and cell.n_values >= self.least_values
+
+
+def _timings(visit: Keystroke) -> dict[int, list[int]]:
+    """Sort a visit's times by kind, without pauses, and without pairs of backspaces: they may be one held key."""
+    timings: dict[int, list[int]] = {}
+    for key, hold_ms in zip(visit.classes, visit.hold_ms, strict=True):
+        timings.setdefault(KINDS.index(key), []).append(10 * min(hold_ms, LONG_HOLD_MS))
+    for at, flight_ms in enumerate(visit.flight_ms):
+        pair = visit.classes[at : at + 2]
+        if pair != "bb" and abs(flight_ms) < PAUSE_MS:
+            timings.setdefault(KINDS.index(_pair_kind(pair)), []).append(10 * flight_ms)
+    return timings
+
+
+def _pair_kind(pair: str) -> str:
+    if pair in KINDS:
+        return pair
+    if "b" in pair:
+        return "?b" if pair[1] == "b" else "b?"
+    return "?d" if "d" in pair else "??"
+
+
+def _n_keys(timings: Timings) -> int:
+    return sum(len(values) for kind, values in timings.items() if len(KINDS[kind]) == 1)

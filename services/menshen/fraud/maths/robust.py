@@ -1,0 +1,38 @@
+"""Robust statistics: estimates that a few wild values cannot move far."""
+
+from collections.abc import Sequence
+
+
+def clamp(value: float, low: float, high: float) -> float:
+    """Return the value, or the bound that it passes."""
+    return max(low, min(high, value))
+
+
+def mean_deviation(values: Sequence[float], centre: float) -> float:
+    """Return the mean absolute deviation of the values from a centre, in their unit; there must be a value."""
+    return sum(abs(value - centre) for value in values) / len(values)
+
+
+def midmean(values: Sequence[float]) -> float:
+    """Return the mean of the middle half: it withstands a quarter of wild values at either end, and unlike a median it
+    does not jump where values lie on few steps; there must be a value.
+
+    References
+    ----------
+    Tukey, J. W. (1977), Exploratory Data Analysis, Addison-Wesley: the midmean.
+    """
+    ordered, cut = sorted(values), len(values) // 4
+    middle = ordered[cut : len(ordered) - cut]
+    return sum(middle) / len(middle)
+
+
+def clipped_step(estimate: float, seen: float, rate: float, limit: float) -> float:
+    """Return the estimate, moved by `rate` towards what was seen, as though that lay at most `limit` away.
+
+    References
+    ----------
+    Huber, P. J. (1964), Robust estimation of a location parameter, Annals of Mathematical Statistics 35(1): the clipped
+    residual. Gelper, S., Fried, R., Croux, C. (2010), Robust forecasting with exponential and Holt-Winters smoothing,
+    Journal of Forecasting 29(3): the same in a running estimate.
+    """
+    return estimate + rate * clamp(seen - estimate, -limit, limit)

@@ -1,0 +1,143 @@
+"""Policy: versioned data that turns evidence into points and points into a decision. No thresholds live in code."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from menshen.contract.events import ChallengeMethod, Money, Step
+from menshen.contract.verdict import SEVERITY, Decision
+
+Points = Annotated[int, Meta(ge=0, le=1000)]
+LEARNED_RISK, ANOMALY = "LEARNED_RISK", "ANOMALY"
+LEARNED_CODES = (LEARNED_RISK, ANOMALY)
+
+
+class PolicyError(ValueError):
+    """The policy file cannot be used; the message names everything that is wrong with it."""
+
+
+class Thresholds(Struct, frozen=True, forbid_unknown_fields=True):
+    """The scores from which on a decision is at least this grave."""
+
+    step_up: Points
+    review: Points
+    block: Points
+
+    def decision(self, score: int) -> Decision:
+        """Return the gravest decision whose threshold the score reaches."""
+        if score >= self.block:
+            return "block"
+        if score >= self.review:
+            return "review"
+        return "step_up" if score >= self.step_up else "allow"
+
+
+class AmountBand(Struct, frozen=True, forbid_unknown_fields=True):
+    """Stricter thresholds for amounts from `amount` on."""
+
+    amount: Money
+    thresholds: Thresholds
+
+
+class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How one kind of question is answered.
+
+    `expects` lists the sources that a visit usually has by then, alternatives joined by `|`; where one is missing the
+    decision is at least `when_missing`. `challenge` is the proof that a step-up asks for, `lifetime_s` how long the
+    answer holds.
+    """
+
+    thresholds: Thresholds
+    lifetime_s: Annotated[int, Meta(ge=1, le=86_400)]
+    challenge: ChallengeMethod
+    expects: tuple[str, ...] = ()
+    when_missing: Decision = "allow"
+    bands: tuple[AmountBand, ...] = ()
+
+    def thresholds_for(self, amount: str | None) -> Thresholds:
+        """Return the thresholds of the highest band that the amount reaches."""
+        if amount is None:
+            return self.thresholds
+        reached = [band for band in self.bands if Decimal(band.amount) <= Decimal(amount)]
+        return max(reached, key=lambda band: Decimal(band.amount)).thresholds if reached else self.thresholds
+
+
+class Floor(Struct, frozen=True, forbid_unknown_fields=True):
+    """A doubt that, from `from_doubt_pm` on, makes every decision at least this grave, whatever the score."""
+
+    code: str
+    from_doubt_pm: Points
+    decision: Decision
+
+
+class ChallengeRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which reasons a passed challenge answers, and for how long they then weigh nothing."""
+
+    answers: tuple[str, ...]
+    lasts_s: Annotated[int, Meta(ge=0, le=2_592_000)]
+
+
+class Learned(Struct, frozen=True, forbid_unknown_fields=True):
+    """From which level on (per mille) the model's two scores add points."""
+
+    risk_from_pm: Annotated[int, Meta(ge=0, le=999)]
+    anomaly_from_pm: Annotated[int, Meta(ge=0, le=999)]
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that analysts decide. `weights` holds the points that a certain doubt of each code adds."""
+
+    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    weights: dict[str, Points]
+    learned: Learned
+    login: DecisionPoint
+    eligibility: DecisionPoint
+    agreement: DecisionPoint
+    limit_activation: DecisionPoint
+    fund_transfer: DecisionPoint
+    floors: tuple[Floor, ...] = ()
+    challenges: dict[ChallengeMethod, ChallengeRule] = {}
+
+    def at(self, step: Step | None) -> DecisionPoint:
+        """Return the decision point of a step; None is a login."""
+        point: DecisionPoint = getattr(self, step or "login")
+        return point
+
+
+def parse_policy(text: str, codes: Iterable[str]) -> Policy:
+    """Read a policy from TOML and check it against the reason codes that exist.
+
+    Raises
+    ------
+    PolicyError
+        With everything that is wrong. Nothing was changed; mend the file and call again.
+    """
+    try:
+        policy = msgspec.toml.decode(text, type=Policy)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PolicyError(f"policy cannot be read: {error}") from None
+    if problems := list(_problems(policy, {*codes, *LEARNED_CODES})):
+        raise PolicyError(f"policy {policy.version}: " + "; ".join(problems))
+    return policy
+
+
+def _problems(policy: Policy, codes: set[str]) -> Iterable[str]:
+    yield from (f"weights: {code} is missing" for code in sorted(codes - policy.weights.keys()))
+    yield from (f"weights: {code} is no known reason" for code in sorted(policy.weights.keys() - codes))
+    named = {floor.code for floor in policy.floors} | {c for rule in policy.challenges.values() for c in rule.answers}
+    yield from (f"{code} is named, but is no known reason" for code in sorted(named - codes))
+    for name in ("login", "eligibility", "agreement", "limit_activation", "fund_transfer"):
+        point: DecisionPoint = getattr(policy, name)
+        for thresholds in (point.thresholds, *(band.thresholds for band in point.bands)):
+            if not 0 < thresholds.step_up <= thresholds.review <= thresholds.block:
+                yield f"{name}: thresholds must rise from step_up over review to block, from above 0"
+        if point.challenge not in policy.challenges:
+            yield f"{name}: challenge {point.challenge!r} has no entry under challenges"
+
+
+def gravest(*decisions: Decision) -> Decision:
+    """Return the gravest of some decisions."""
+    return max(decisions, key=SEVERITY.__getitem__)

@@ -1,0 +1,123 @@
+"""What is remembered of one subject, packed into one blob of at most 4 KB.
+
+Every record is an array: new fields go to the end, with a default, so that a blob of an earlier release still decodes.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from menshen.contract.events import ChallengeMethod
+from menshen.contract.verdict import BOUND, Decision
+from menshen.fraud.detector import DetectorState, Finding
+
+MAX_SUBJECT_BYTES = 4096
+REMEMBERED_EVENTS = 64
+_ENTRY_BYTES = 12
+
+
+class RecentEvents(Struct, frozen=True, gc=False, array_like=True):
+    """The newest event ids with a checksum of their content, 12 bytes each, the newest last."""
+
+    packed: bytes = b""
+
+    def content_of(self, key: bytes) -> bytes | None:
+        """Return the 4-byte checksum that was remembered for an 8-byte event key, or None if it is not known."""
+        at = self.packed.find(key)
+        while at >= 0 and at % _ENTRY_BYTES:
+            at = self.packed.find(key, at + 1)
+        return None if at < 0 else self.packed[at + len(key) : at + _ENTRY_BYTES]
+
+    def with_event(self, key: bytes, content: bytes) -> "RecentEvents":
+        """Add an event; the oldest beyond the window gives way."""
+        return RecentEvents((self.packed + key + content)[-REMEMBERED_EVENTS * _ENTRY_BYTES :])
+
+
+class Visit(Struct, frozen=True, gc=False, array_like=True):
+    """What came in during one session: the sources seen, the newest feature values (float64), who vouched for it."""
+
+    session: bytes
+    last_ms: int
+    seen: tuple[str, ...] = ()
+    features: bytes = b""
+    vouched: bool = False
+
+
+class Standing(Struct, frozen=True, gc=False, array_like=True):
+    """A doubt that goes on weighing on decisions until `until_ms`; `session` is empty where it weighs on them all."""
+
+    finding: Finding
+    session: bytes
+    until_ms: int
+
+
+class Exemption(Struct, frozen=True, gc=False, array_like=True):
+    """The subject passed a challenge on this device: the reasons that its method answers weigh nothing until then."""
+
+    method: ChallengeMethod
+    device: bytes
+    until_ms: int
+
+
+class Attempt(Struct, frozen=True, gc=False, array_like=True):
+    """The gravest decision yet of one attempt at a step; within an attempt severity only rises."""
+
+    key: bytes
+    decision: Decision
+
+
+class OpenAllow(Struct, frozen=True, gc=False, array_like=True):
+    """An allow that has not expired; `bound` holds its values of `contract.verdict.BOUND`, in that order."""
+
+    verdict_id: str
+    expires_ms: int
+    bound: tuple[str | int | None, ...]
+
+    def value_of(self, field: str) -> Any:
+        """Return one of the bound values by its field's name."""
+        return self.bound[BOUND.index(field)]
+
+
+class Subject(Struct, frozen=True, gc=False, array_like=True):
+    """One subject. `layout` names the features' order in which the visits' values are packed."""
+
+    version: int = 1
+    recent: RecentEvents = RecentEvents()
+    layout: int = 0
+    visits: tuple[Visit, ...] = ()
+    standing: tuple[Standing, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    allows: tuple[OpenAllow, ...] = ()
+    states: dict[str, Any] = {}
+    """State by detector. A state that was not looked at since it was read is still packed (`msgspec.Raw`)."""
+
+    def state_of(self, detector: str, kind: type[DetectorState]) -> DetectorState:
+        """Return a detector's state, or an empty one where nothing is known yet."""
+        state = self.states.get(detector)
+        if state is None:
+            return kind()
+        if isinstance(state, msgspec.Raw):
+            return msgspec.msgpack.decode(state, type=kind)
+        known: DetectorState = state
+        return known
+
+
+class _Packed(Subject, frozen=True, gc=False, array_like=True):
+    states: dict[str, msgspec.Raw] = {}
+
+
+_DECODER = msgspec.msgpack.Decoder(_Packed)
+_ENCODER = msgspec.msgpack.Encoder()
+NOBODY = Subject()
+
+
+def pack(subject: Subject) -> bytes:
+    """Return the blob of a subject; the same subject gives the same bytes."""
+    return _ENCODER.encode(subject)
+
+
+def unpack(blob: bytes) -> Subject:
+    """Read a blob back; detectors' states stay packed until they are asked for."""
+    return Subject(*msgspec.structs.astuple(_DECODER.decode(blob)))

@@ -1,0 +1,13 @@
+"""Where the files lie that are shipped with the package: policy, models, topics."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_INSTALLED = _PACKAGE / "bundled"
+_CHECKOUT = _PACKAGE.parent.parent
+
+
+def bundled(path: str) -> Path:
+    """Return a shipped file by its path in the repository, from the installed package or from a checkout."""
+    installed = _INSTALLED / path
+    return installed if installed.exists() else _CHECKOUT / path

@@ -1,0 +1,41 @@
+"""The Faust app that hosts a process: lifecycle and low-rate topics; the hot path has a consumer of its own."""
+
+import secrets
+
+import faust
+from aiokafka.helpers import create_ssl_context
+
+from menshen.shell.settings import DetectSettings
+
+
+def faust_app(settings: DetectSettings) -> faust.App:
+    """Return an app that reads each of its topics from the beginning, in a group of its own for every process.
+
+    Its own web server stays off, and it creates no topics: they are made by `menshen topics apply`.
+    """
+    return faust.App(
+        f"{settings.group_id}-control-{settings.instance_id or secrets.token_hex(4)}",
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 4000,
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="earliest",
+    )
+
+
+def _credentials(settings: DetectSettings) -> faust.types.auth.CredentialsT | None:
+    protocol = settings.kafka_security_protocol
+    context = create_ssl_context(cafile=settings.kafka_ca_file) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL") and settings.kafka_password:
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,174 @@
+"""Kafka for the worker: clients with the settings that the protocol needs, publishing with acks, reading back."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+
+from menshen.shell.errors import Unavailable
+from menshen.shell.settings import DetectSettings, KafkaSettings
+
+Headers = Sequence[tuple[str, bytes]]
+MAX_REQUEST_BYTES = 1_048_576
+READ_BACK_TIMEOUT_S = 10.0
+
+
+class Outgoing(NamedTuple):
+    """A record to publish."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the arguments with which any aiokafka client reaches the brokers."""
+    protocol = settings.kafka_security_protocol
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": protocol,
+    }
+    if protocol.endswith("SSL"):
+        arguments["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if protocol.startswith("SASL") and settings.kafka_password:
+        arguments |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return arguments
+
+
+def group_consumer(settings: DetectSettings) -> AIOKafkaConsumer:
+    """Return the consumer of events: whole partitions to one member (range), commits by hand, quick take-over."""
+    return AIOKafkaConsumer(
+        **connection(settings),
+        group_id=settings.group_id,
+        group_instance_id=settings.instance_id,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=settings.session_timeout_ms // 4,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        check_crcs=False,
+    )
+
+
+class Publisher:
+    """Publishes whole batches to one partition and waits until every replica has them."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._producer = AIOKafkaProducer(
+            **connection(settings),
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=MAX_REQUEST_BYTES // 2,
+            max_request_size=MAX_REQUEST_BYTES,
+        )
+
+    async def start(self) -> None:
+        """Connect. Raises `Unavailable` if no broker answers; call again."""
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            raise Unavailable(f"kafka: {error}") from error
+
+    async def stop(self) -> None:
+        """Send what is under way and close."""
+        await self._producer.stop()
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> int | None:
+        """Append records in order; return the offset behind the last one, or None where the broker does not say.
+
+        Raises `Unavailable` if an acknowledgement does not come: the records may or may not be in the log.
+        """
+        end: int | None = None
+        pending = list(records)[::-1]
+        while pending:
+            batch = self._producer.create_batch()
+            n_records = _fill(batch, pending)
+            if n_records == 0:
+                raise MessageSizeTooLargeError(f"{topic}: a record of {len(pending[-1].value or b'')} bytes")
+            acked = await self._send(batch, topic, partition)
+            end = acked.offset + n_records if acked.offset >= 0 else None
+        return end
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> Any:
+        try:
+            return await (await self._producer.send_batch(batch, topic, partition=partition))
+        except TopicAuthorizationFailedError:
+            raise
+        except KafkaError as error:
+            raise Unavailable(f"kafka: {topic}/{partition}: {error}") from error
+
+
+def _fill(batch: Any, pending: list[Outgoing]) -> int:
+    """Move records from the end of `pending` into the batch until it is full; return how many."""
+    n_records = 0
+    while pending:
+        record = pending[-1]
+        if batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
+            break
+        pending.pop()
+        n_records += 1
+    batch.close()
+    return n_records
+
+
+class Reader:
+    """Reads a stretch of one partition, outside of any group."""
+
+    def __init__(self, settings: DetectSettings) -> None:
+        self._consumer = AIOKafkaConsumer(
+            **connection(settings),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=settings.fetch_wait_ms,
+        )
+        self._one_at_a_time = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect. Raises `Unavailable` if no broker answers; call again."""
+        try:
+            await self._consumer.start()
+        except KafkaError as error:
+            raise Unavailable(f"kafka: {error}") from error
+
+    async def stop(self) -> None:
+        """Close."""
+        await self._consumer.stop()
+
+    async def span(self, topic: str, partition: int) -> tuple[int, int]:
+        """Return the first offset that is still in a partition, and the one behind its last record."""
+        where = TopicPartition(topic, partition)
+        try:
+            first = await self._consumer.beginning_offsets([where])
+            end = await self._consumer.end_offsets([where])
+        except KafkaError as error:
+            raise Unavailable(f"kafka: {topic}/{partition}: {error}") from error
+        return first[where], end[where]
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Any]:
+        """Yield the records from `start` on, up to but without `end`.
+
+        Raises `Unavailable` when they stop coming; what was yielded until then is good.
+        """
+        where = TopicPartition(topic, partition)
+        async with self._one_at_a_time:
+            self._consumer.assign([where])
+            self._consumer.seek(where, start)
+            position = start
+            while position < end:
+                try:
+                    fetched = await asyncio.wait_for(self._consumer.getone(where), READ_BACK_TIMEOUT_S)
+                except (TimeoutError, KafkaError) as error:
+                    raise Unavailable(f"kafka: {topic}/{partition} at {position}: {error}") from error
+                position = fetched.offset + 1
+                if fetched.offset < end:
+                    yield fetched

@@ -1,0 +1,175 @@
+"""State in Redis: a partition's slot and subjects, and the shared sets, through four scripts (see `lua/claim.lua`)."""
+
+import secrets
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
+
+from menshen.shell.errors import Stale, Unavailable
+from menshen.shell.pseudonyms import Pseudonyms
+from menshen.shell.settings import DetectSettings
+
+DAY_MS = 86_400_000
+SHARED_LIFETIME_MS = 31 * DAY_MS
+CALL_TIMEOUT_S = 5.0
+NOWHERE = -1
+_LUA = Path(__file__).parent / "lua"
+_WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
+R = TypeVar("R")
+
+
+class Intent(NamedTuple):
+    """The batch in hand: its first and last offset, and what was observed for it, packed."""
+
+    first: int
+    last: int
+    observed: bytes
+
+
+class Marks(NamedTuple):
+    """How far a snapshot reaches: the last offset that it includes, and where in the assessment and verdict partitions
+    the records of later events begin at the earliest.
+    """
+
+    mark: int
+    vmark: int
+    wmark: int
+
+
+class Claim(NamedTuple):
+    """What a new owner finds."""
+
+    token: str
+    marks: Marks
+    intent: Intent | None
+    run: str
+
+
+class Shared(NamedTuple):
+    """One entry for the shared state: a subject was seen on a device (`d`) or an address (`i`)."""
+
+    kind: str
+    identifier: str
+    appended_ms: int
+    subject_id: str
+
+
+class Store:
+    """All that `detect` asks of Redis. Every call may be repeated; none is repeated here.
+
+    Raises `Unavailable` when Redis does not answer or cannot write now, `Stale` when it answers that this owner is not
+    the owner, or not where it thinks it is.
+    """
+
+    def __init__(self, settings: DetectSettings) -> None:
+        self._redis = redis.asyncio.Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=CALL_TIMEOUT_S,
+            socket_connect_timeout=CALL_TIMEOUT_S,
+            max_connections=64,
+        )
+        self._tenant = settings.tenant
+        self._names = Pseudonyms(settings.pepper.get_secret_value(), settings.tenant)
+        self._lifetime_ms = settings.subject_lifetime_days * DAY_MS
+        self._shards, self._capacity = settings.shared_shards, settings.shared_capacity
+        self._scripts = {path.stem: self._redis.register_script(path.read_text()) for path in _LUA.glob("*.lua")}
+        self.run = ""
+
+    async def claim(self, partition: int) -> Claim:
+        """Become the owner of a partition under a fresh token."""
+        token = secrets.token_hex(16)
+        self.run = await self._server_run()
+        found = await self._call("claim", [self._slot(partition)], [token])
+        marks = Marks(int(found[0] or NOWHERE), int(found[1] or 0), int(found[2] or 0))
+        intent = Intent(int(found[3]), int(found[4]), found[5]) if found[3] is not None else None
+        return Claim(token, marks, intent, (found[6] or b"").decode())
+
+    async def open(
+        self, claim: Claim, partition: int, intent: Intent, subjects: Iterable[str]
+    ) -> tuple[Intent, list[bytes | None]]:
+        """Store the intent (or meet the one that is valid) and read the blobs of some subjects, None where unknown."""
+        keys = [self._slot(partition), *(self._subject(partition, subject) for subject in subjects)]
+        reply = await self._call("open", keys, [claim.token, claim.marks.mark, *intent])
+        if reply[0] != b"OK":
+            raise Stale(f"partition {partition}: open")
+        return Intent(intent.first, int(reply[1]), reply[2]), reply[3:]
+
+    async def save(self, claim: Claim, partition: int, marks: Marks, blobs: Mapping[str, bytes]) -> None:
+        """Write a snapshot that reaches to `marks`, if Redis still holds the claim's token and its mark."""
+        keys = [self._slot(partition), *(self._subject(partition, subject) for subject in blobs)]
+        checks = [claim.token, claim.marks.mark]
+        if await self._call("save", keys, [*checks, *marks, self.run, self._lifetime_ms, *blobs.values()]) == b"STALE":
+            raise Stale(f"partition {partition}: save")
+
+    async def observe(self, entries: list[Shared]) -> list[tuple[int, int, int]]:
+        """Add entries to the shared sets, in order; return the distinct subjects of each in 1 h, 1 d and 30 d."""
+        by_shard: dict[int, list[int]] = {}
+        hashes = [self._names.of(entry.kind, entry.identifier) for entry in entries]
+        for at, digest in enumerate(hashes):
+            by_shard.setdefault(int.from_bytes(digest[:4], "big") % self._shards, []).append(at)
+        counts: list[tuple[int, int, int]] = [(0, 0, 0)] * len(entries)
+        for shard, places in by_shard.items():
+            keys: dict[bytes, int] = {}
+            packed = bytearray()
+            for at in places:
+                number = keys.setdefault(self._set(shard, entries[at].kind, hashes[at]), len(keys) + 1)
+                member = self._names.of("subject", entries[at].subject_id)[:8]
+                packed += struct.pack(">Hd8s", number, entries[at].appended_ms, member)
+            flat = await self._call("observe", list(keys), [SHARED_LIFETIME_MS, self._capacity, bytes(packed)])
+            for i, at in enumerate(places):
+                counts[at] = (flat[3 * i], flat[3 * i + 1], flat[3 * i + 2])
+        return counts
+
+    async def writable(self) -> str | None:
+        """Answer None if Redis takes a write now, else what is wrong."""
+        try:
+            await _guarded(lambda: self._redis.set(f"{{{self._tenant}:health}}", b"1", px=60_000))
+        except Unavailable as outage:
+            return str(outage)
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def _server_run(self) -> str:
+        server: dict[str, Any] = await _guarded(lambda: self._redis.info("server"))
+        return str(server["run_id"])
+
+    async def _call(self, script: str, keys: list[Any], args: list[Any]) -> Any:
+        return await _guarded(lambda: self._scripts[script](keys=keys, args=args))
+
+    def _slot(self, partition: int) -> str:
+        return f"{{{self._tenant}:{partition}}}:slot"
+
+    def _subject(self, partition: int, subject_id: str) -> str:
+        return f"{{{self._tenant}:{partition}}}:s:{self._names.of('subject', subject_id).hex()}"
+
+    def _set(self, shard: int, kind: str, digest: bytes) -> bytes:
+        return b"{%b:shared:%d}:%b:%b" % (self._tenant.encode(), shard, kind.encode(), digest.hex().encode())
+
+
+async def _guarded(call: Callable[[], Awaitable[R]]) -> R:
+    """Tell an outage, which passes, from a mistake, which does not."""
+    try:
+        return await call()
+    except _WAIT_FOR as error:
+        raise Unavailable(f"redis: {type(error).__name__}: {error}") from error
+    except ResponseError as error:
+        if str(error).startswith(("MISCONF", "LOADING", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
+            raise Unavailable(f"redis: {error}") from error
+        raise

@@ -1,0 +1,112 @@
+"""Settings from the environment: read once, all errors named at once, secrets also from files (`<NAME>_FILE`)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from menshen.shell.bundled import bundled
+
+PREFIX = "MENSHEN_"
+T = TypeVar("T", bound=BaseModel)
+Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")]
+
+
+class SettingsError(Exception):
+    """The environment does not make a configuration; the message names every setting that is wrong."""
+
+
+class KafkaSettings(BaseModel):
+    """How to reach Kafka. `MENSHEN_KAFKA_...`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kafka_bootstrap_servers: str = Field("127.0.0.1:9092", min_length=3, description="addresses, comma-separated")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how the connection is protected"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how the worker says who it is, with a SASL protocol"
+    )
+    kafka_username: str | None = Field(None, description="name at the broker, with a SASL protocol")
+    kafka_password: SecretStr | None = Field(None, description="password at the broker, with a SASL protocol")
+    kafka_ca_file: Path | None = Field(None, description="certificates to trust, with an SSL protocol")
+
+    @model_validator(mode="after")
+    def _credentials_go_with_sasl(self) -> "KafkaSettings":
+        if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):
+            raise ValueError("MENSHEN_KAFKA_USERNAME and MENSHEN_KAFKA_PASSWORD are needed with a SASL protocol")
+        return self
+
+
+class DetectSettings(KafkaSettings):
+    """Everything that `menshen detect` can be told."""
+
+    tenant: Name = Field("default", description="whose gate this is; part of every Redis key and every id")
+    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey, 7.0 or later")
+    pepper: SecretStr = Field(
+        ..., min_length=16, description="secret under which identifiers are hashed; the same for the life of the state"
+    )
+    signing_key: SecretStr = Field(..., min_length=32, description="Ed25519 private key, PEM, that signs verdicts")
+    policy_file: Path = Field(bundled("deploy/policy/default.toml"), description="what scores mean, TOML")
+    model_dir: Path = Field(bundled("deploy/models/default"), description="the learned score: arrays and manifest")
+    geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
+    group_id: str = Field("menshen-detect", min_length=1, description="consumer group")
+    instance_id: str | None = Field(None, description="static membership: a name that outlives a restart")
+    session_timeout_ms: int = Field(6000, ge=1000, le=60_000, description="silence after which others take over, ms")
+    batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
+    fetch_wait_ms: int = Field(5, ge=1, le=1000, description="how long a fetch waits for more, ms")
+    save_interval_ms: int = Field(500, ge=10, le=60_000, description="how often state goes to Redis, ms")
+    subject_lifetime_days: int = Field(400, ge=1, le=3650, description="days until an unseen subject is forgotten")
+    shared_shards: int = Field(8, ge=1, le=1024, description="slots of the shared state; never change it afterwards")
+    shared_capacity: int = Field(256, ge=16, le=4096, description="subjects remembered of one device or address")
+    http_host: str = Field("127.0.0.1", min_length=1, description="address of /livez, /readyz and /metrics")
+    http_port: int = Field(8085, ge=0, le=65_535, description="port of these; 0 takes a free one")
+    log_format: Literal["json", "console"] = Field("json", description="how log lines are written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least grave line written")
+
+
+def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
+    """Build settings from the environment.
+
+    Raises
+    ------
+    SettingsError
+        One line a wrong setting, all at once. Nothing was started.
+    """
+    problems = list[str]()
+    values = dict[str, str]()
+    for name, field in kind.model_fields.items():
+        try:
+            value = _value_of(PREFIX + name.upper(), field, environ)
+        except OSError as error:
+            problems.append(f"{PREFIX}{name.upper()}_FILE: {error.strerror}: {error.filename}")
+            continue
+        if value is not None:
+            values[name] = value
+    try:
+        settings = kind.model_validate(values)
+    except ValidationError as error:
+        unread = {problem.split("_FILE:")[0] for problem in problems}
+        problems += [line for line in map(_line, error.errors()) if line.split(":")[0] not in unread]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _value_of(name: str, field: FieldInfo, environ: Mapping[str, str]) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if path is not None and "SecretStr" in str(field.annotation):
+        return Path(path).read_text().strip()
+    return environ.get(name)
+
+
+def _line(error: ErrorDetails) -> str:
+    name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else "together"
+    if error["type"] == "missing":
+        return f"{name}: is not set"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
