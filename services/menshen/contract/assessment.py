@@ -70,6 +70,7 @@ class Assessment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
 class JournalEntry(Struct, frozen=True, gc=False):
     """The part of an assessment that its own writer reads back after a claim."""
 
+    subject_id: str
     event_id: str
     offset: int
     observed: Observed = Observed()

@@ -1,7 +1,7 @@
 """From the records of a batch to events and dead letters."""
 
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
@@ -9,6 +9,7 @@ from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.events import Event
 from menshen.contract.routing import partition_of
 from menshen.shell.kafka import Outgoing
+from menshen.shell.redis import Shared
 
 
 class Arrival(NamedTuple):
@@ -16,6 +17,11 @@ class Arrival(NamedTuple):
 
     record: Any
     event: Event
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes the event one: its subject and its id."""
+        return self.event.subject_id, self.event.event_id
 
     @property
     def content_crc(self) -> int:
@@ -32,15 +38,20 @@ class Batch(NamedTuple):
     dead: list[Outgoing]
 
 
-def decode(records: list[Any], n_partitions: int, known_subjects: Container[str]) -> Batch:
+def decode(
+    records: list[Any], n_partitions: int, known_subjects: Container[str], quarantined: int | None = None
+) -> Batch:
     """Decode a batch; no record keeps another from being judged.
 
-    The partition of a subject in memory has been checked before, so that it is computed once a subject.
+    The partition of a subject in memory has been checked before, so that it is computed once a subject. The record at
+    the offset `quarantined` is not looked at.
     """
     arrivals, dead = list[Arrival](), list[Outgoing]()
     checked = set[str]()
     for record in records:
         try:
+            if record.offset == quarantined:
+                raise Undecodable(RejectReason.QUARANTINED, "stepping it failed time and again; see the worker's log")
             event = decode_event(record.value)
             name = event.subject_id
             if record.key != name.encode() or not (name in checked or name in known_subjects):
@@ -59,6 +70,15 @@ def dead_letter(record: Any, reason: RejectReason, detail: str) -> Outgoing:
     headers = [(name, value) for name, value in record.headers if name not in added]
     encoded = [(name, text.encode(errors="replace")) for name, text in added.items()]
     return Outgoing(record.key, record.value, [*headers, *encoded])
+
+
+def shared_of(arrival: Arrival) -> Iterator[Shared]:
+    """Yield the entries that an event makes in the state that partitions share."""
+    event, appended_ms = arrival.event, arrival.record.timestamp
+    if event.device_id is not None:
+        yield Shared("d", event.device_id, appended_ms, event.subject_id)
+    if (address := getattr(event, "ip", None)) is not None:
+        yield Shared("i", address, appended_ms, event.subject_id)
 
 
 def _refuse_misrouted(record: Any, subject_id: str, n_partitions: int) -> None:

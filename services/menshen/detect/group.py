@@ -12,7 +12,7 @@ from menshen.shell.errors import Unavailable
 Handler = Callable[[list[int]], Awaitable[None]]
 
 
-class Membership(ConsumerRebalanceListener):
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
     """Keeps assigned partitions paused until they are claimed, and lets go of revoked ones in good order."""
 
     def __init__(self, consumer: AIOKafkaConsumer, on_assigned: Handler, on_revoked: Handler) -> None:

@@ -11,36 +11,27 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from menshen.contract.assessment import JournalEntry, Observed
+from menshen.contract.assessment import Observed
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, EVENTS, VERDICTS
+from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, VERDICTS
 from menshen.contract.verdict import Verdict
-from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode
-from menshen.detect.partition import Journaled, Partition
+from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode, shared_of
+from menshen.detect.partition import Partition
 from menshen.detect.rules import Rulebook
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import Outcome, step
 from menshen.fraud.subject import NOBODY, Subject, pack, unpack
 from menshen.shell import metrics
-from menshen.shell.errors import Refusal, Stale
+from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
-from menshen.shell.kafka import Outgoing, Publisher, Reader
+from menshen.shell.kafka import Outgoing, Publisher
 from menshen.shell.logs import logger
-from menshen.shell.redis import Intent, Shared, Store
+from menshen.shell.redis import Intent, Store
 from menshen.shell.signing import Signer
 
 log = logger(__name__)
 _OTHER_CONTENT = "the event_id was seen before with another content"
 _OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
-_JOURNAL = msgspec.json.Decoder(JournalEntry)
-
-
-class _Answered(msgspec.Struct):
-    verdict_id: str
-    event_id: str
-
-
-_ANSWERED = msgspec.json.Decoder(_Answered)
 
 
 class Ports(NamedTuple):
@@ -48,7 +39,6 @@ class Ports(NamedTuple):
 
     store: Store
     publisher: Publisher
-    reader: Reader
     signer: Signer
     geo: GeoBase
 
@@ -69,27 +59,17 @@ class Loop:
 
     def __init__(self, rulebook: Rulebook, ports: Ports) -> None:
         self._rulebook = rulebook
-        self._store, self._publisher, self._reader, self._signer, self._geo = ports
+        self._store, self._publisher, self._signer, self._geo = ports
 
-    async def claim(self, number: int) -> Partition:
-        """Become the owner of a partition and read what is published beyond its mark."""
-        claim = await self._store.claim(number)
-        owned = Partition(number, claim)
-        await self.refuse_a_gap(owned)
-        _, end = await self._reader.span(ASSESSMENTS, number)
-        async for record in self._reader.read(ASSESSMENTS, number, owned.published_end, end):
-            entry = _JOURNAL.decode(record.value)
-            if entry.offset > claim.marks.mark:
-                owned.journal.setdefault(entry.event_id, Journaled(record.offset, entry.offset, entry.observed))
-        owned.published_end = end
-        await self._read_answers(owned)
-        log.info("claimed", partition=number, mark=claim.marks.mark, journal=len(owned.journal))
-        return owned
+    async def blame(self, owned: Partition, failed: StepFailed) -> None:
+        """Leave word of the event that cannot be stepped; the third time it goes to the dead letters."""
+        n_times = await self._store.blame(owned.claim, owned.number, failed.offset)
+        log.critical("cannot be stepped", partition=owned.number, offset=failed.offset, n_times=n_times)
 
     async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> None:
         """Judge one batch: nothing is published unless all that stands before it went well."""
         with _timed("decode"):
-            batch = decode(records, n_partitions, owned.subjects)
+            batch = decode(records, n_partitions, owned.subjects, owned.quarantined)
         with _timed("observe"):
             observed = await self._observe(batch, owned)
         with _timed("open"):
@@ -112,8 +92,10 @@ class Loop:
 
     async def _observe(self, batch: Batch, owned: Partition) -> dict[int, Observed]:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
-        entries = [(arrival, shared) for arrival in batch.arrivals for shared in _shared_of(arrival)]
+        entries = [(arrival, shared) for arrival in batch.arrivals for shared in shared_of(arrival)]
         counts = await self._store.observe([shared for _, shared in entries]) if entries else []
+        if self._store.run != owned.claim.run:
+            raise Stale(f"partition {owned.number}: Redis was started anew")
         readings: dict[int, dict[str, Any]] = {}
         for (arrival, shared), (hour, day, month) in zip(entries, counts, strict=True):
             reading = readings.setdefault(arrival.record.offset, {})
@@ -145,7 +127,10 @@ class Loop:
             name, offset = arrival.event.subject_id, arrival.record.offset
             seen = observed.get(offset, Observed())
             sighting = Sighting(arrival.event, offset, arrival.record.timestamp, arrival.content_crc, seen)
-            outcome = step(changed.get(name) or owned.subjects[name], sighting, rules)
+            try:
+                outcome = step(changed.get(name) or owned.subjects[name], sighting, rules)
+            except Exception as error:
+                raise StepFailed(owned.number, offset) from error
             changed[name] = outcome.subject
             judged.append(Judged(arrival, outcome))
         return judged
@@ -154,7 +139,7 @@ class Loop:
         """Append what the log does not have: assessments and dead letters first, then the verdicts."""
         reused = (j.arrival.record for j in judged if j.outcome.rejection)
         dead = batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
-        fresh = [j for j in judged if j.outcome.assessment and j.arrival.event.event_id not in owned.journal]
+        fresh = [j for j in judged if j.outcome.assessment and j.arrival.key not in owned.journal]
         records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
         await self._publisher.publish(DEAD_LETTERS, owned.number, dead)
         if (end := await self._publisher.publish(ASSESSMENTS, owned.number, records)) is not None:
@@ -175,36 +160,9 @@ class Loop:
             owned.remember(arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
         owned.position = batch.last + 1
 
-    async def refuse_a_gap(self, owned: Partition) -> None:
-        """Never skip silently: where the log begins behind the mark, what is missing cannot be judged any more."""
-        first, _ = await self._reader.span(EVENTS, owned.number)
-        if first > owned.position:
-            raise Refusal(
-                f"DEGRADED: partition {owned.number} of {EVENTS} begins at {first}, the state ends at {owned.position - 1}:"
-                " restore a backup of Redis that reaches further"
-            )
-
-    async def _read_answers(self, owned: Partition) -> None:
-        """Find the verdicts that are published beyond the mark: a worker with newer rules must not answer again."""
-        _, end = await self._reader.span(VERDICTS, owned.number)
-        async for record in self._reader.read(VERDICTS, owned.number, owned.answered_end, end):
-            verdict = _ANSWERED.decode(record.value)
-            if verdict.event_id in owned.journal:
-                entry = owned.journal[verdict.event_id]
-                owned.answered.setdefault(verdict.verdict_id, entry._replace(at=record.offset))
-        owned.answered_end = end
-
-
-def _shared_of(arrival: Arrival) -> Iterator[Shared]:
-    event, appended_ms = arrival.event, arrival.record.timestamp
-    if event.device_id is not None:
-        yield Shared("d", event.device_id, appended_ms, event.subject_id)
-    if (address := getattr(event, "ip", None)) is not None:
-        yield Shared("i", address, appended_ms, event.subject_id)
-
 
 def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:
-    known = ((a.record.offset, owned.journal.get(a.event.event_id)) for a in batch.arrivals)
+    known = ((a.record.offset, owned.journal.get(a.key)) for a in batch.arrivals)
     return {offset: entry.observed for offset, entry in known if entry}
 
 

@@ -6,10 +6,17 @@ from typing import Any, NamedTuple
 
 from menshen.contract.assessment import Observed
 from menshen.fraud.subject import Subject
-from menshen.shell.redis import Claim, Marks
+from menshen.shell.redis import Blame, Claim, Marks
 
 MAX_SUBJECTS = 20_000
 """Subjects kept in memory once they are saved; the ones unused longest are read again when they come back."""
+
+MOST_FAILURES = 3
+"""How many times stepping one event may fail before it goes to the dead letters."""
+
+
+EventKey = tuple[str, str]
+"""Subject and event id: two subjects' events may bear one id."""
 
 
 class Journaled(NamedTuple):
@@ -20,21 +27,27 @@ class Journaled(NamedTuple):
     observed: Observed
 
 
+def _quarantined(blame: Blame | None) -> int | None:
+    return blame.offset if blame and blame.n_times >= MOST_FAILURES else None
+
+
 class Partition:
     """The state of one owned partition.
 
-    `position` is the offset of the next event to judge. `subjects` holds every blob that was read (this worker is their
-    only writer), `changed` the names of those that Redis has not got yet. `journal` and `answered` are what the
-    assessment and verdict partitions already hold beyond the mark, by event id and by verdict id.
+    `position` is the offset of the next event to judge, `quarantined` that of one that shall not be stepped again.
+    `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that Redis
+    has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond the mark,
+    by subject and event id, and by verdict id.
     """
 
     def __init__(self, number: int, claim: Claim) -> None:
         self.number = number
         self.claim = claim
         self.position = claim.marks.mark + 1
+        self.quarantined = _quarantined(claim.blame)
         self.subjects: dict[str, Subject] = {}
         self.changed: set[str] = set()
-        self.journal: dict[str, Journaled] = {}
+        self.journal: dict[EventKey, Journaled] = {}
         self.answered: dict[str, Journaled] = {}
         self.published_end = claim.marks.vmark
         self.answered_end = claim.marks.wmark

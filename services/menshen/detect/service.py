@@ -12,6 +12,7 @@ from menshen.contract.topics import CONTROL
 from menshen.detect.control import Control
 from menshen.detect.loop import Loop, Ports
 from menshen.detect.rules import Rulebook, load_rules
+from menshen.detect.takeover import Takeover
 from menshen.detect.worker import Worker
 from menshen.shell import metrics
 from menshen.shell.errors import Unavailable
@@ -37,8 +38,8 @@ class Detect:
         self.store = Store(settings)
         self.publisher, self.reader = Publisher(settings), Reader(settings)
         signer = Signer(settings.signing_key.get_secret_value())
-        loop = Loop(rulebook, Ports(self.store, self.publisher, self.reader, signer, geo))
-        self.worker = Worker(settings, loop)
+        loop = Loop(rulebook, Ports(self.store, self.publisher, signer, geo))
+        self.worker = Worker(settings, loop, Takeover(self.store, self.reader))
         checks = {
             "partitions": self.worker.readiness,
             "kafka": self.worker.broker_answers,

@@ -11,8 +11,9 @@ from menshen.contract.topics import EVENTS
 from menshen.detect.group import Membership, still_ours
 from menshen.detect.loop import Loop
 from menshen.detect.partition import Partition
+from menshen.detect.takeover import Takeover
 from menshen.shell import metrics
-from menshen.shell.errors import Refusal, Stale, Unavailable
+from menshen.shell.errors import Refusal, Stale, StepFailed, Unavailable
 from menshen.shell.kafka import group_consumer
 from menshen.shell.logs import logger
 from menshen.shell.settings import DetectSettings
@@ -28,8 +29,8 @@ class Worker:
     `waiting` are partitions that the group gave to this worker and that it has not claimed, with the reason why not.
     """
 
-    def __init__(self, settings: DetectSettings, loop: Loop) -> None:
-        self._settings, self._loop = settings, loop
+    def __init__(self, settings: DetectSettings, loop: Loop, takeover: Takeover) -> None:
+        self._settings, self._loop, self._takeover = settings, loop, takeover
         self._consumer: AIOKafkaConsumer = group_consumer(settings)
         self._owned: dict[int, Partition] = {}
         self.waiting: dict[int, str] = {}
@@ -102,11 +103,14 @@ class Worker:
         n_partitions = len(self._consumer.partitions_for_topic(EVENTS) or ())
         try:
             if owned.waiting and owned.waiting[0].offset > owned.position:
-                await self._loop.refuse_a_gap(owned)
+                await self._takeover.refuse_a_gap(owned)
             while batch := owned.take(self._settings.batch_max):
                 await self._loop.batch(owned, batch, n_partitions)
             if time.monotonic() - owned.saved_at_s >= self._settings.save_interval_ms / 1000:
                 await self._save(owned)
+        except StepFailed as failed:
+            await self._loop.blame(owned, failed)
+            raise
         except Unavailable as outage:
             metrics.OUTAGES.labels(str(outage).split(":")[0]).inc()
             self._forget(owned, str(outage))
@@ -130,7 +134,7 @@ class Worker:
             if not await still_ours(self._consumer, number, await self._committed(where)):
                 self.waiting.pop(number, None)
                 return
-            owned = await self._loop.claim(number)
+            owned = await self._takeover.claim(number)
         except (Unavailable, Stale) as outage:
             self._postpone(number, str(outage))
             return

@@ -11,3 +11,11 @@ class Stale(Exception):
 
 class Refusal(Exception):
     """The worker will not go on until an operator has acted; a restart would not help."""
+
+
+class StepFailed(Exception):
+    """Stepping the event at `offset` raised what nobody expected: a mistake in the program, to be seen, not skipped."""
+
+    def __init__(self, partition: int, offset: int) -> None:
+        super().__init__(f"partition {partition}: the event at offset {offset} cannot be stepped")
+        self.offset = offset

@@ -29,9 +29,11 @@ class ServerError(RuntimeError):
 class Child:
     """A Python program that ends when its standard input does: on leaving the context, or with this process."""
 
-    def __init__(self, program: Path, *arguments: str) -> None:
+    def __init__(self, program: Path, *arguments: str, grace_s: float = GRACE_S, shown: bool = False) -> None:
+        """Take what to run, how long it may take to end, and whether its messages go to our stderr, not to `output`."""
         self._command = [sys.executable, "-P", str(program), *arguments]
-        self.name = Path(arguments[0] if arguments else program).name
+        self._grace_s, self._shown = grace_s, shown
+        self.name = program.name
 
     def __enter__(self) -> Self:
         # It has no name, so nothing has to be removed later, whoever is killed.
@@ -41,7 +43,7 @@ class Child:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._output,
+            stderr=None if self._shown else self._output,
             bufsize=0,
             start_new_session=True,
         )
@@ -54,7 +56,7 @@ class Child:
         with self._process, self._output:
             self._questions.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(2 * GRACE_S)
+                self._process.wait(self._grace_s + GRACE_S)
             self._process.kill()
 
     def tell(self, line: str) -> None:
@@ -84,6 +86,10 @@ class Child:
                 raise self._failure(f"was not ready after {timeout_s:g} s")
             time.sleep(_POLL_S)
 
+    def ended(self) -> int | None:
+        """Return the exit status once the child, or the command that it guards, has ended; None while it runs."""
+        return self._process.poll()
+
     def _failure(self, what: str) -> ServerError:
         return ServerError("\n".join([f"{self.name} {what}", *self.output().strip().splitlines()[-5:]]))
 
@@ -91,11 +97,12 @@ class Child:
 class Guarded(Child):
     """Any command, in a scratch folder that is removed after it; it and its children end when this process ends.
 
-    `pid` is the command's own. It gets SIGTERM, and SIGKILL five seconds later.
+    `pid` is the command's own. It gets SIGTERM, and SIGKILL `grace_s` later.
     """
 
-    def __init__(self, *command: str) -> None:
-        super().__init__(Path(__file__), *command)
+    def __init__(self, *command: str, grace_s: float = GRACE_S, shown: bool = False) -> None:
+        super().__init__(Path(__file__), str(grace_s), *command, grace_s=grace_s, shown=shown)
+        self.name = Path(command[0]).name
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -106,7 +113,7 @@ class Guarded(Child):
         return self
 
 
-def _guard(command: list[str]) -> int:
+def _guard(grace_s: float, command: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="menshen-", ignore_cleanup_errors=True) as scratch:
         server = subprocess.Popen(
             command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
@@ -114,17 +121,17 @@ def _guard(command: list[str]) -> int:
         # Whoever ends the guard alone ends its server with it.
         signal.signal(signal.SIGTERM, lambda *_: _signal_group(server, signal.SIGTERM))
         print(server.pid, flush=True)
-        threading.Thread(target=_end_with_starter, args=(server,), daemon=True).start()
+        threading.Thread(target=_end_with_starter, args=(server, grace_s), daemon=True).start()
         return server.wait()
 
 
-def _end_with_starter(server: subprocess.Popen[bytes]) -> None:
+def _end_with_starter(server: subprocess.Popen[bytes], grace_s: float) -> None:
     # os.read and not sys.stdin: a thread that waits inside the latter would break the interpreter's own end.
     while os.read(0, 1024):
         pass
     _signal_group(server, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(GRACE_S)
+        server.wait(grace_s)
     _signal_group(server, signal.SIGKILL)
 
 
@@ -135,4 +142,4 @@ def _signal_group(server: subprocess.Popen[bytes], number: signal.Signals) -> No
 
 
 if __name__ == "__main__":
-    sys.exit(_guard(sys.argv[1:]))
+    sys.exit(_guard(float(sys.argv[1]), sys.argv[2:]))

@@ -1,5 +1,6 @@
-"""State in Redis: a partition's slot and subjects, and the shared sets, through four scripts (see `lua/claim.lua`)."""
+"""State in Redis: a partition's slot and subjects, and the shared sets, through five scripts (see `lua/claim.lua`)."""
 
+import re
 import secrets
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -27,6 +28,7 @@ SHARED_LIFETIME_MS = 31 * DAY_MS
 CALL_TIMEOUT_S = 5.0
 NOWHERE = -1
 _LUA = Path(__file__).parent / "lua"
+_RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 _WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 R = TypeVar("R")
 
@@ -49,13 +51,21 @@ class Marks(NamedTuple):
     wmark: int
 
 
+class Blame(NamedTuple):
+    """The event at which stepping failed, and how many times it did."""
+
+    offset: int
+    n_times: int
+
+
 class Claim(NamedTuple):
-    """What a new owner finds."""
+    """What a new owner finds. `run` names the run of the server that held all shared entries up to the mark."""
 
     token: str
     marks: Marks
     intent: Intent | None
     run: str
+    blame: Blame | None
 
 
 class Shared(NamedTuple):
@@ -71,7 +81,8 @@ class Store:
     """All that `detect` asks of Redis. Every call may be repeated; none is repeated here.
 
     Raises `Unavailable` when Redis does not answer or cannot write now, `Stale` when it answers that this owner is not
-    the owner, or not where it thinks it is.
+    the owner, or not where it thinks it is. `run` is the run of the server behind the newest connection: where it
+    changes, the server was started anew or replaced, and may have lost its last writes.
     """
 
     def __init__(self, settings: DetectSettings) -> None:
@@ -81,6 +92,7 @@ class Store:
             socket_timeout=CALL_TIMEOUT_S,
             socket_connect_timeout=CALL_TIMEOUT_S,
             max_connections=64,
+            redis_connect_func=self._greet,
         )
         self._tenant = settings.tenant
         self._names = Pseudonyms(settings.pepper.get_secret_value(), settings.tenant)
@@ -92,11 +104,11 @@ class Store:
     async def claim(self, partition: int) -> Claim:
         """Become the owner of a partition under a fresh token."""
         token = secrets.token_hex(16)
-        self.run = await self._server_run()
         found = await self._call("claim", [self._slot(partition)], [token])
         marks = Marks(int(found[0] or NOWHERE), int(found[1] or 0), int(found[2] or 0))
         intent = Intent(int(found[3]), int(found[4]), found[5]) if found[3] is not None else None
-        return Claim(token, marks, intent, (found[6] or b"").decode())
+        blame = Blame(int(found[7]), int(found[8])) if found[7] is not None else None
+        return Claim(token, marks, intent, (found[6] or b"").decode(), blame)
 
     async def open(
         self, claim: Claim, partition: int, intent: Intent, subjects: Iterable[str]
@@ -112,8 +124,12 @@ class Store:
         """Write a snapshot that reaches to `marks`, if Redis still holds the claim's token and its mark."""
         keys = [self._slot(partition), *(self._subject(partition, subject) for subject in blobs)]
         checks = [claim.token, claim.marks.mark]
-        if await self._call("save", keys, [*checks, *marks, self.run, self._lifetime_ms, *blobs.values()]) == b"STALE":
+        if await self._call("save", keys, [*checks, *marks, claim.run, self._lifetime_ms, *blobs.values()]) == b"STALE":
             raise Stale(f"partition {partition}: save")
+
+    async def blame(self, claim: Claim, partition: int, offset: int) -> int:
+        """Take note that stepping the event at an offset failed; return how many times it did. Counts each call."""
+        return int(await self._call("blame", [self._slot(partition)], [claim.token, offset]))
 
     async def observe(self, entries: list[Shared]) -> list[tuple[int, int, int]]:
         """Add entries to the shared sets, in order; return the distinct subjects of each in 1 h, 1 d and 30 d."""
@@ -146,9 +162,12 @@ class Store:
         """Close the connections."""
         await self._redis.aclose()
 
-    async def _server_run(self) -> str:
-        server: dict[str, Any] = await _guarded(lambda: self._redis.info("server"))
-        return str(server["run_id"])
+    async def _greet(self, connection: Any) -> None:
+        """Ask each new connection's server who it is: the pool replaces a broken connection without a word."""
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        if found := _RUN_ID.search(await connection.read_response()):
+            self.run = found[1].decode()
 
     async def _call(self, script: str, keys: list[Any], args: list[Any]) -> Any:
         return await _guarded(lambda: self._scripts[script](keys=keys, args=args))

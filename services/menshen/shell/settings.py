@@ -34,6 +34,9 @@ class KafkaSettings(BaseModel):
     )
     kafka_username: str | None = Field(None, description="name at the broker, with a SASL protocol")
     kafka_password: SecretStr | None = Field(None, description="password at the broker, with a SASL protocol")
+    kafka_api_version: str | None = Field(
+        None, pattern=r"^[0-9]+\.[0-9]+$", description="protocol to speak without asking; the embedded broker needs 2.1"
+    )
     kafka_ca_file: Path | None = Field(None, description="certificates to trust, with an SSL protocol")
 
     @model_validator(mode="after")
@@ -100,9 +103,14 @@ def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
 
 def _value_of(name: str, field: FieldInfo, environ: Mapping[str, str]) -> str | None:
     path = environ.get(f"{name}_FILE")
-    if path is not None and "SecretStr" in str(field.annotation):
+    if path is not None and is_secret(field):
         return Path(path).read_text().strip()
     return environ.get(name)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Say whether a setting is a secret: masked wherever it is shown, and taken from a file too."""
+    return "SecretStr" in str(field.annotation)
 
 
 def _line(error: ErrorDetails) -> str:

@@ -9,12 +9,14 @@
 --                                     vmark   where in the assessment partition to begin to look for records beyond mark
 --                                     wmark   the same for the verdict partition
 --                                     first, last, intent   the batch in hand: its offsets, what was observed for it
---                                     run     run_id of the server that took the last save
+--                                     run     run_id of the server that held all shared entries up to mark
+--                                     blamed, failures      the offset at which stepping failed, and how many times
 --   {<t>:<p>}:s:<subject>     STRING  one packed subject; expires when it was not written for the state's lifetime
 --   {<t>:shared:<s>}:<kind>:<hash>  ZSET  subjects by append time, on a device (`d`) or an address (`i`);
 --                                     at most K newest members; expires after the longest window
 --
--- KEYS[1] the slot. ARGV[1] a fresh random token. Returns mark, vmark, wmark, first, last, intent, run.
+-- KEYS[1] the slot. ARGV[1] a fresh random token. Returns mark, vmark, wmark, first, last, intent,
+-- run, blamed, failures.
 -- Safe to call again: the later claim wins.
 redis.call('HSET', KEYS[1], 'owner', ARGV[1])
-return redis.call('HMGET', KEYS[1], 'mark', 'vmark', 'wmark', 'first', 'last', 'intent', 'run')
+return redis.call('HMGET', KEYS[1], 'mark', 'vmark', 'wmark', 'first', 'last', 'intent', 'run', 'blamed', 'failures')

@@ -1,0 +1,62 @@
+# `make help` lists what there is. A recipe that needs packages installs them first, from lock files with hashes.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+LOCKS := deploy/requirements
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint format docs schemas lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## play named scenarios through the gate and check what comes out (ARGS=--hold stays up)
+	@$(BIN)/menshen demo $(ARGS)
+
+test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol server (ARGS goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
+	$(BIN)/python -m pytest -q tests/unit tests/contract tests/schema tests/architecture $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, formatting, mypy --strict, import-linter, codespell
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs schemas services tests deploy
+
+format: $(VENV)/.dev ## put the code into the one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## write the reference pages that are generated from the code
+	$(BIN)/python -m menshen.reference docs
+
+schemas: $(VENV)/.dev ## write schemas/*.json and asyncapi.yaml from the Python types
+	$(BIN)/python schemas/generator
+
+lock: ## resolve the lock files anew (needs uv)
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --extra embedded --extra learn --group dev -o $(LOCKS)/dev.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --extra embedded -c $(LOCKS)/dev.lock -o $(LOCKS)/demo.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml -c $(LOCKS)/dev.lock -o $(LOCKS)/runtime.lock
+
+clean: ## remove what was installed and fetched
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing; on Debian: apt-get install python3.11 python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing; on Debian: apt-get install python3.11-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.demo: $(LOCKS)/demo.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing (once, about a minute) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(LOCKS)/demo.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(LOCKS)/dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing (once, about a minute) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(LOCKS)/dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,52 @@
+"""The command line: one file a command under `commands/`, loaded when it is called, so that `--help` answers at once."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "up": ("menshen.commands.up:up", "Run everything on this machine, to try it out."),
+    "demo": ("menshen.demo.command:demo", "Play named scenarios through the gate and check what comes out."),
+    "detect": ("menshen.commands.detect:detect", "Judge events: the worker between events and verdicts."),
+    "emit": ("menshen.commands.emit:emit", "Send events from a file."),
+    "tail": ("menshen.commands.tail:tail", "Watch assessments, verdicts or dead letters come."),
+    "topics": ("menshen.commands.topics:topics", "Create the topics; name what differs."),
+    "learn": ("menshen.commands.learn:learn", "Train the learned score."),
+    "keys": ("menshen.commands.keys:keys", "Make the keys that sign verdicts."),
+    "settings": ("menshen.commands.settings:settings", "List the settings of the processes."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="menshen")
+def main() -> None:
+    """Menshen: a real-time anti-fraud gate for lending. Events in from Kafka, explained and signed verdicts out.
+
+    Exit status: 0 held or drained; 1 a check fell short; 2 wrong usage or settings; 70 unexpected, restart me; 75 lost
+    ownership, restart me; 78 refuses until an operator acts, do not restart.
+    """
+
+
+if __name__ == "__main__":
+    main()

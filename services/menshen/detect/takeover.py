@@ -1,0 +1,92 @@
+"""What a new owner of a partition does before its first batch: claim it, and catch up with what is published."""
+
+from msgspec import Struct, json
+
+from menshen.contract.assessment import JournalEntry
+from menshen.contract.decoding import Undecodable, decode_event
+from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
+from menshen.detect.arrivals import Arrival, shared_of
+from menshen.detect.partition import EventKey, Journaled, Partition
+from menshen.shell.errors import Refusal
+from menshen.shell.kafka import Reader
+from menshen.shell.logs import logger
+from menshen.shell.redis import Shared, Store
+
+log = logger(__name__)
+ENTRIES_A_CALL = 1000
+_JOURNAL = json.Decoder(JournalEntry)
+
+
+class _Answered(Struct):
+    verdict_id: str
+    subject_id: str
+    event_id: str
+
+
+_ANSWERED = json.Decoder(_Answered)
+
+
+class Takeover:
+    """Makes this worker the owner of partitions. Every step may raise `Unavailable`: then the claim is made again."""
+
+    def __init__(self, store: Store, reader: Reader) -> None:
+        self._store, self._reader = store, reader
+
+    async def claim(self, number: int) -> Partition:
+        """Become the owner, and read what is published beyond the mark.
+
+        Raises `Refusal` if the log does not reach back to the mark, or ends before it.
+        """
+        claim = await self._store.claim(number)
+        run = self._store.run
+        owned = Partition(number, claim._replace(run=run))
+        await self.refuse_a_gap(owned)
+        if claim.run != run and owned.position > 0:
+            await self._add_shared_entries_again(owned)
+        await self._read_journal(owned)
+        await self._read_answers(owned)
+        log.info("claimed", partition=number, mark=claim.marks.mark, journal=len(owned.journal))
+        return owned
+
+    async def refuse_a_gap(self, owned: Partition) -> None:
+        """Never skip silently: events that the log has lost cannot be judged any more, and nobody may pretend so."""
+        first, end = await self._reader.span(EVENTS, owned.number)
+        where = f"DEGRADED: partition {owned.number} of {EVENTS}, where the state ends before {owned.position},"
+        if first > owned.position:
+            raise Refusal(f"{where} begins only at {first}: restore a backup of Redis that reaches further")
+        if end < owned.position:
+            raise Refusal(f"{where} already ends at {end}: give the worker the Redis that belongs to this log")
+
+    async def _add_shared_entries_again(self, owned: Partition) -> None:
+        """Add the shared entries of all events up to the position: the server may have lost the newest ones."""
+        log.warning("adding shared entries again", partition=owned.number, up_to=owned.position, run=owned.claim.run)
+        first, _ = await self._reader.span(EVENTS, owned.number)
+        entries = list[Shared]()
+        async for record in self._reader.read(EVENTS, owned.number, first, owned.position):
+            try:
+                entries += shared_of(Arrival(record, decode_event(record.value)))
+            except Undecodable:
+                continue
+            if len(entries) >= ENTRIES_A_CALL:
+                await self._store.observe(entries)
+                entries.clear()
+        await self._store.observe(entries)
+
+    async def _read_journal(self, owned: Partition) -> None:
+        """Find the assessments of events beyond the mark: what was observed for them stands."""
+        first, end = await self._reader.span(ASSESSMENTS, owned.number)
+        async for record in self._reader.read(ASSESSMENTS, owned.number, max(first, owned.published_end), end):
+            entry = _JOURNAL.decode(record.value)
+            if entry.offset >= owned.position:
+                key: EventKey = entry.subject_id, entry.event_id
+                owned.journal.setdefault(key, Journaled(record.offset, entry.offset, entry.observed))
+        owned.published_end = end
+
+    async def _read_answers(self, owned: Partition) -> None:
+        """Find the verdicts that are published beyond the mark: a worker with newer rules must not answer again."""
+        first, end = await self._reader.span(VERDICTS, owned.number)
+        async for record in self._reader.read(VERDICTS, owned.number, max(first, owned.answered_end), end):
+            verdict = _ANSWERED.decode(record.value)
+            if entry := owned.journal.get((verdict.subject_id, verdict.event_id)):
+                owned.answered.setdefault(verdict.verdict_id, entry._replace(at=record.offset))
+        owned.answered_end = end
