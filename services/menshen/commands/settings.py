@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -11,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from rich.console import Console
 from rich.table import Table
 
+from menshen.shell.bundled import shown
 from menshen.shell.settings import PREFIX, DetectSettings, is_secret
 
 
@@ -34,6 +36,8 @@ def _default(field: FieldInfo) -> str | None:
         return None
     if isinstance(field.default, SecretStr):
         return field.default.get_secret_value()
+    if isinstance(field.default, Path):
+        return shown(field.default)
     return "" if field.default is None else str(field.default)
 
 
