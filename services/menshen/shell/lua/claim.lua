@@ -13,7 +13,7 @@
 --                                     blamed, failures      the offset at which stepping failed, and how many times
 --   {<t>:<p>}:s:<subject>     STRING  one packed subject; expires when it was not written for the state's lifetime
 --   {<t>:shared:<s>}:<kind>:<hash>  ZSET  subjects by append time, on a device (`d`) or an address (`i`);
---                                     at most K newest members; expires after the longest window
+--                                     at most K newest members; expires when it was not written for the longest window
 --
 -- KEYS[1] the slot. ARGV[1] a fresh random token. Returns mark, vmark, wmark, first, last, intent,
 -- run, blamed, failures.

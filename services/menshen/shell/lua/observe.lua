@@ -8,7 +8,6 @@
 -- hash) gives the same set in any order. K bounds the cost: an attacker chooses how many subjects a device has.
 local counts, n = {}, 0
 local capacity = tonumber(ARGV[2])
-local latest = {}
 for at = 1, #ARGV[3], 18 do
   local set, ms, subject = struct.unpack('>Hdc8', ARGV[3], at)
   local key = KEYS[set]
@@ -19,11 +18,7 @@ for at = 1, #ARGV[3], 18 do
   counts[n + 2] = redis.call('ZCOUNT', key, ms - 86400000, '+inf')
   counts[n + 3] = redis.call('ZCOUNT', key, ms - 2592000000, '+inf')
   n = n + 3
-  latest[set] = math.max(latest[set] or 0, ms)
 end
-for set, ms in pairs(latest) do
-  local expires = string.format('%.0f', ms + ARGV[1])
-  redis.call('PEXPIREAT', KEYS[set], expires, 'NX')
-  redis.call('PEXPIREAT', KEYS[set], expires, 'GT')
-end
+-- From now on, not from the append time: events of last year that are played again shall find one another.
+for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 return counts
