@@ -1,5 +1,6 @@
 """The loop on a real log and a real Redis: what a crash at each place leaves, and what the next owner makes of it."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -38,7 +39,7 @@ from menshen.shell.signing import Signer, new_key_pair
 N_PARTITIONS = 6
 SUBJECT = "anna"
 PARTITION = partition_of(SUBJECT.encode(), N_PARTITIONS)
-AT_MS = 1_790_000_000_000
+AT_MS = int(time.time() * 1000)
 COUPON = {"subject_id": SUBJECT, "session_id": "v1", "product_id": "p", "assurance": "authenticated", "seq": 0}
 
 
@@ -300,7 +301,7 @@ async def test_a_redis_that_lost_everything_is_rebuilt_from_the_log(world: World
     await world.judge(first)
     await world.loop.save(first)
     await _empty(redis_url, tenant)
-    await world.send(login("e3", device_id="laptop"))
+    await world.send(login("e3", device_id="tablet"))
     with pytest.raises(Stale):
         await world.judge(first)
     second = await world.claim()
