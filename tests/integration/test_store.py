@@ -186,13 +186,12 @@ async def test_a_device_that_nobody_used_for_the_longest_window_is_forgotten(
 
 async def test_a_device_keeps_the_newest_subjects_and_no_more_in_any_order(redis_url: str, tenant: str) -> None:
     entries = [Shared("d", "", i, f"s{i}") for i in range(100)]
-    kept = []
     async with opened(redis_url, tenant, shared_capacity=16) as store, Redis.from_url(redis_url) as client:
         for seed in range(3):
             shuffled = Random(seed).sample(entries, len(entries))
             await store.observe([entry._replace(identifier=f"phone {seed}") for entry in shuffled])
-        async for key in client.scan_iter(f"{{{tenant}:shared:*}}:d:*"):
-            kept.append(await client.zrange(key, 0, -1, withscores=True))
+        keys = [key async for key in client.scan_iter(f"{{{tenant}:shared:*}}:d:*")]
+        kept = [await client.zrange(key, 0, -1, withscores=True) for key in keys]
     assert kept[0] == kept[1] == kept[2]
     assert [score for _, score in kept[0]] == list(range(84, 100))
 
