@@ -35,7 +35,7 @@ docs: $(VENV)/.dev ## write the reference pages that are generated from the code
 	$(BIN)/python -m menshen.reference docs
 
 schemas: $(VENV)/.dev ## write schemas/*.json and asyncapi.yaml from the Python types
-	$(BIN)/python schemas/generator
+	PYTHONPATH=services:. $(BIN)/python -m schemas.generator
 
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --extra embedded --extra learn --group dev -o $(LOCKS)/dev.lock

@@ -52,9 +52,11 @@ cd "$dir"
 sed "s/@PORT@/$port/g; s/@CONTROLLER_PORT@/$controller_port/g" "$here/server.properties.template" >server.properties
 logging=-Dlog4j2.configurationFile=$here/log4j2.properties
 
-# The letters that could make the id begin like an option are replaced; a folder that has an id keeps it.
-id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'kk' | tr -d '=\n')
-java "$logging" -cp "$libs/*" kafka.tools.StorageTool format --ignore-formatted -t "$id" -c server.properties >&2
+# A folder is formatted once, under an id of its own; the letters that could make it begin like an option are replaced.
+if [ ! -f log/meta.properties ]; then
+  id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'kk' | tr -d '=\n')
+  java "$logging" -cp "$libs/*" kafka.tools.StorageTool format -t "$id" -c server.properties >&2
+fi
 
 # Unquoted on purpose: the heap options are several words.
 # shellcheck disable=SC2086

@@ -25,7 +25,7 @@ _SERVICES = Path(__file__).parents[2] / "services"
 
 
 class Worker:
-    """One process. `settings` are the environment that it got, `pid` is its own, `health_url` where it serves health."""
+    """One process. `settings` are the environment that it got, `pid` is its own, `health_url` where health is."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)

@@ -97,11 +97,15 @@ def _environment(port: int) -> dict[str, str]:
     return {"KAFKA_" + name.upper().replace(".", "_"): value for name, value in settings.items()}
 
 
-@contextmanager
-def from_jars() -> Iterator[Kafka]:
+def from_jars() -> AbstractContextManager[Kafka]:
     """Run the jars that deploy/kafka/run.sh fetches, on this machine's Java."""
-    port = free_port()
-    with Guarded(str(_DEPLOY / "run.sh"), str(port), "kafka", str(free_port())) as broker:
+    return run_jars(free_port(), Path("kafka"))
+
+
+@contextmanager
+def run_jars(port: int, folder: Path) -> Iterator[Kafka]:
+    """Run them on a port and in a folder of one's own: what the folder holds is there again at the next start."""
+    with Guarded(str(_DEPLOY / "run.sh"), str(port), str(folder), str(free_port())) as broker:
         broker.wait_until(lambda: _READY in broker.output(), timeout_s=_START_S)
         yield Kafka(
             kind=f"Apache Kafka {VERSION} (jars from Maven, KRaft)",

@@ -25,15 +25,16 @@ def fresh_topics(kafka: Kafka) -> Iterator[Kafka]:
     """
     if not kafka.real:
         with stand_in() as broker:
-            _create(broker)
+            create_topics(broker)
             yield broker
         return
     _delete(kafka)
-    _create(kafka)
+    create_topics(kafka)
     yield kafka
 
 
-def _create(kafka: Kafka) -> None:
+def create_topics(kafka: Kafka) -> None:
+    """Create every declared topic."""
     for topic in catalogue():
         kafka.create_topic(topic.name, topic.partitions, **topic.settings, **dict([_MARK]))
 

@@ -28,6 +28,8 @@ def configure(log_format: str, log_level: str) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("menshen").setLevel(level)
+    # Without a broker it writes some twenty lines a second; the worker says once that it waits, and why.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR if log_level == "debug" else logging.CRITICAL)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
