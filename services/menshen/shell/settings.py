@@ -1,7 +1,8 @@
 """Settings from the environment: read once, all errors named at once, secrets also from files (`<NAME>_FILE`)."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -12,6 +13,10 @@ from pydantic_core import ErrorDetails
 from menshen.shell.bundled import bundled
 
 PREFIX = "MENSHEN_"
+ELSEWHERE = frozenset(PREFIX + name for name in ("VERIFY_KEYS_FILE", "TEST_KAFKA", "TEST_REDIS", "REQUIRE_REAL"))
+"""Names that commands and the test suite read, and no process."""
+_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)\w*|PORT(_[0-9]+_\w+)?)$")
+"""What Kubernetes adds for every service whose name begins with menshen."""
 T = TypeVar("T", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")]
 
@@ -81,7 +86,7 @@ def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
     SettingsError
         One line a wrong setting, all at once. Nothing was started.
     """
-    problems = list[str]()
+    problems = list(_unknown(environ))
     values = dict[str, str]()
     for name, field in kind.model_fields.items():
         try:
@@ -99,6 +104,14 @@ def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """Name what looks like a setting and is none: misspelt, it would leave a default that nobody chose."""
+    known = {PREFIX + name.upper() for name in DetectSettings.model_fields} | ELSEWHERE
+    for name in sorted(environ.keys() - known):
+        if name.startswith(PREFIX) and name.removesuffix("_FILE") not in known and not _SERVICE_LINK.search(name):
+            yield f"{name}: is no setting"
 
 
 def _value_of(name: str, field: FieldInfo, environ: Mapping[str, str]) -> str | None:

@@ -66,7 +66,10 @@ class Stack:
 
     def wait_until_ready(self) -> None:
         """Return once `detect` says that it is ready; raise ServerError if it ends first or takes too long."""
-        self._process.wait_until(lambda: not self.problems(), timeout_s=READY_S)
+        try:
+            self._process.wait_until(lambda: not self.problems(), timeout_s=READY_S)
+        except ServerError as error:
+            raise ServerError(f"{error}; out of order: {self.problems()}") from None
 
     def problems(self) -> dict[str, str]:
         """Return what /readyz finds out of order, by part."""
