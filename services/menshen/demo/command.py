@@ -1,0 +1,118 @@
+"""`menshen demo`: named scenarios through the whole gate, each with what must come of it."""
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from menshen.commands.exits import BUG, FELL_SHORT, end
+from menshen.contract.signature import TrustedKeys
+from menshen.demo.checking import Check, check
+from menshen.demo.places import write_base
+from menshen.demo.player import Player
+from menshen.demo.scenarios import SCENARIOS, Scenario
+from menshen.demo.stage import Stage, stage_for
+from menshen.demo.story import first_midnight_ms
+from menshen.demo.summary import Result, as_json, show_summary
+from menshen.shell.lifeline import ServerError
+from menshen.shell.settings import KafkaSettings, read_settings
+from menshen.shell.stack import Stack
+
+INTERRUPTED = 130
+LOOK_EVERY_S = 0.5
+
+
+@click.command()
+@click.option("--hold", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
+@click.option("--json", "to_program", is_flag=True, help="Print one JSON object with the results.")
+@click.option("--list", "listing", is_flag=True, help="List the scenarios and end.")
+@click.option(
+    "--only", metavar="NAME", multiple=True, type=click.Choice([s.name for s in SCENARIOS]), help="Play this one."
+)
+def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> None:
+    """Play named scenarios through the gate, and check what comes out.
+
+    Starts an embedded broker, Valkey and `detect`, sends honest customers and frauds through Kafka, and compares each
+    verdict with what its story expects. Nothing is kept.
+
+    Exit status: 0 all came as expected, 1 something else came, 70 a server did not start.
+    """
+    chosen = [scenario for scenario in SCENARIOS if not only or scenario.name in only]
+    if listing:
+        for scenario in chosen:
+            click.echo(f"{scenario.name:20} {scenario.text}")
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        held = _run(chosen, hold=hold, to_program=to_program)
+    except ServerError as error:
+        end(str(error), BUG)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    if not held:
+        sys.exit(FELL_SHORT)
+
+
+def _run(chosen: Sequence[Scenario], *, hold: bool, to_program: bool) -> bool:
+    started_s, first_ms = time.monotonic(), first_midnight_ms(int(time.time() * 1000))
+    console = Console()
+    stage = stage_for(console, first_ms, silent=to_program)
+    with tempfile.TemporaryDirectory(prefix="menshen-demo-") as folder:
+        base = Path(folder) / "places.mmdb"
+        write_base(base)
+        with Stack(detect_settings={"MENSHEN_GEOIP_FILE": str(base), "MENSHEN_LOG_LEVEL": "warning"}) as stack:
+            if not to_program:
+                click.echo("Starting a broker, Valkey and detect ...")
+            stack.wait_until_ready()
+            checks, n_records = _play(chosen, stack, stage, first_ms)
+            result = Result(checks, n_records, time.monotonic() - started_s)
+            if to_program:
+                click.echo(json.dumps(as_json(result), indent=2))
+            else:
+                show_summary(result, console)
+            if hold:
+                _hold(stack, to_program=to_program)
+    return result.held
+
+
+def _play(chosen: Sequence[Scenario], stack: Stack, stage: Stage, first_ms: int) -> tuple[tuple[Check, ...], int]:
+    settings = read_settings(KafkaSettings, stack.environment)
+    keys = TrustedKeys.from_pem(Path(stack.environment["MENSHEN_VERIFY_KEYS_FILE"]).read_text())
+    checks, n_records = list[Check](), 0
+    with Player(settings, keys) as player:
+        for scenario in chosen:
+            stage.open(scenario)
+            with closing(stage):
+                played = []
+                for one in player.play(scenario.lines(first_ms)):
+                    stage.show(one)
+                    stack.keep_running()
+                    played.append(one)
+            checks += check(scenario.name, played)
+            n_records += len(played)
+    return tuple(checks), n_records
+
+
+def _hold(stack: Stack, *, to_program: bool) -> None:
+    """Keep everything up until Ctrl-C, which then is the ordinary end."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    if to_program:
+        click.echo(json.dumps({**stack.environment, "health_url": stack.health_url}))
+    else:
+        click.echo(f"\nEverything stays up, health at {stack.health_url}. In another terminal:\n")
+        for name, value in stack.environment.items():
+            click.echo(f"  export {name}={value}")
+        click.echo("\nCtrl-C ends it.")
+    while not stopping.wait(LOOK_EVERY_S):
+        stack.keep_running()
