@@ -1,4 +1,4 @@
-"""The command line: one file a command under `commands/`, loaded when it is called, so that `--help` answers at once."""
+"""The command line: one file a command under `commands/`, loaded when it is called, so `--help` answers at once."""
 
 import importlib
 

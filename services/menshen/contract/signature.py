@@ -1,4 +1,4 @@
-"""Whether a verdict is ours: Ed25519 over the exact bytes of the record's value, checked against the keys one trusts."""
+"""Whether a verdict is ours: Ed25519 over the exact bytes of the record's value, checked by the keys one trusts."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

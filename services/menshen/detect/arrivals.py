@@ -1,5 +1,6 @@
 """From the records of a batch to events and dead letters."""
 
+import hashlib
 import zlib
 from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
@@ -10,6 +11,9 @@ from menshen.contract.events import Event
 from menshen.contract.routing import partition_of
 from menshen.shell.kafka import Outgoing
 from menshen.shell.redis import Shared
+
+MAX_LETTER_BYTES = 1_000_000
+"""Of a value; the dead letters' topic takes it with everything else that a record has."""
 
 
 class Arrival(NamedTuple):
@@ -64,12 +68,19 @@ def decode(
 
 
 def dead_letter(record: Any, reason: RejectReason, detail: str) -> Outgoing:
-    """Return the record for the dead letters: key, value and headers as they came, and why."""
+    """Return the record for the dead letters: key, value and headers as they came, and why.
+
+    A value that was compressed on its way may be larger than any topic takes: it is cut, and its SHA-256 given.
+    """
+    value = record.value
+    if value is not None and len(value) > MAX_LETTER_BYTES:
+        detail = f"cut from {len(value)} bytes of SHA-256 {hashlib.sha256(value).hexdigest()}; {detail}"
+        value = value[:MAX_LETTER_BYTES]
     source = f"{record.topic}/{record.partition}/{record.offset}"
     added = {REASON_HEADER: reason.value, DETAIL_HEADER: detail[:500], SOURCE_HEADER: source}
     headers = [(name, value) for name, value in record.headers if name not in added]
     encoded = [(name, text.encode(errors="replace")) for name, text in added.items()]
-    return Outgoing(record.key, record.value, [*headers, *encoded])
+    return Outgoing(record.key, value, [*headers, *encoded])
 
 
 def shared_of(arrival: Arrival) -> Iterator[Shared]:

@@ -35,9 +35,9 @@ class Partition:
     """The state of one owned partition.
 
     `position` is the offset of the next event to judge, `quarantined` that of one that shall not be stepped again.
-    `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that Redis
-    has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond the mark,
-    by subject and event id, and by verdict id.
+    `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that
+    Redis has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond
+    the mark, by subject and event id, and by verdict id.
     """
 
     def __init__(self, number: int, claim: Claim) -> None:

@@ -106,6 +106,7 @@ class DetectProcess(faust.Worker):
         )
         self._app.agent(control)(Control(self._rulebook).follow)
         super().__init__(self._app, override_logging=False, redirect_stdouts=False, quiet=True)
+        self.spinner = None  # it writes to the terminal even when it is told to be quiet
 
     async def on_execute(self) -> None:
         """Serve health, then wait until Kafka answers: Faust itself would give up."""

@@ -3,11 +3,13 @@
 from menshen.reference.tables import NOTE, table
 from menshen.shell.metrics import REGISTRY
 
+_SUFFIX = {"counter": "_total"}
+
 
 def page() -> str:
     """Return the page."""
     rows = [
-        [f"`{described.name}{'_total' if described.type == 'counter' else ''}`", described.type, described.documentation]
+        [f"`{described.name}{_SUFFIX.get(described.type, '')}`", described.type, described.documentation]
         for described in sorted(REGISTRY.collect(), key=lambda described: described.name)
     ]
     introduction = "At `GET /metrics` of each process, in Prometheus' text format."
