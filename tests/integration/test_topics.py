@@ -20,12 +20,12 @@ from menshen.commands.topics import topics
 from menshen.contract.dead_letter import RejectReason
 from menshen.detect.arrivals import dead_letter
 from menshen.shell.bundled import bundled
-from menshen.shell.cluster import Cluster, Refused, apply
-from menshen.shell.embedded import HOST, EmbeddedBroker, free_port
+from menshen.shell.embedded.servers import HOST, EmbeddedBroker, free_port
 from menshen.shell.errors import Unavailable
-from menshen.shell.kafka import Publisher
+from menshen.shell.kafka.clients import Publisher
+from menshen.shell.kafka.cluster import Cluster, Refused, apply
+from menshen.shell.kafka.topics import catalogue
 from menshen.shell.settings import KafkaSettings
-from menshen.shell.topics import catalogue
 
 Menshen = Callable[..., Result]
 

@@ -12,7 +12,7 @@ from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.container import DockerContainer
 from tests.servers.sources import PassedOver
 
-from menshen.shell.embedded import HOST
+from menshen.shell.embedded.servers import HOST
 
 START_S = 60.0
 

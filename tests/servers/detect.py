@@ -15,7 +15,7 @@ from typing import Self
 from tests.servers.kafka import Kafka
 
 from menshen.contract.signature import TrustedKeys
-from menshen.shell.embedded import HOST, free_port
+from menshen.shell.embedded.servers import HOST, free_port
 from menshen.shell.lifeline import Guarded
 from menshen.shell.signing import new_key_pair
 

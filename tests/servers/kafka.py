@@ -14,7 +14,7 @@ from confluent_kafka.cimpl import NewTopic
 from tests.servers.containers import require_image, running
 from tests.servers.sources import Missing, Server, first_of, real_is_required
 
-from menshen.shell.embedded import HOST, EmbeddedBroker, free_port
+from menshen.shell.embedded.servers import HOST, EmbeddedBroker, free_port
 from menshen.shell.lifeline import Guarded
 
 _DEPLOY = Path(__file__).parents[2] / "deploy" / "kafka"

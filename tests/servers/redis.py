@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from tests.servers.containers import require_image, running
 from tests.servers.sources import Missing, PassedOver, Server, first_of
 
-from menshen.shell.embedded import HOST, EmbeddedValkey, free_port
+from menshen.shell.embedded.servers import HOST, EmbeddedValkey, free_port
 
 IMAGE = "valkey/valkey:8"
 

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from tests.servers.kafka import Kafka, stand_in
 from tests.servers.sources import Missing
 
-from menshen.shell.topics import catalogue
+from menshen.shell.kafka.topics import catalogue
 
 _ANSWER_S = 10.0
 _MARK = ("file.delete.delay.ms", "1001")

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from menshen.commands.exits import FELL_SHORT, WRONG_USAGE, end, settings_or_exit
-from menshen.shell.cluster import Cluster, Refused, apply
 from menshen.shell.errors import Unavailable
+from menshen.shell.kafka.cluster import Cluster, Refused, apply
+from menshen.shell.kafka.topics import CatalogueError, Condition, Topic, catalogue, compare, overridden
 from menshen.shell.settings import KafkaSettings
-from menshen.shell.topics import CatalogueError, Condition, Topic, catalogue, compare, overridden
 
 AS_DECLARED = frozenset({"unchanged", "created", "fixed"})
 Command = Callable[..., None]

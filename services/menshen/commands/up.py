@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from menshen.commands.exits import BUG, end
+from menshen.shell.embedded.stack import Stack
 from menshen.shell.lifeline import ServerError
-from menshen.shell.stack import Stack
 
 LOOK_EVERY_S = 0.5
 

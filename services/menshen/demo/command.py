@@ -22,9 +22,9 @@ from menshen.demo.scenarios import SCENARIOS, Scenario
 from menshen.demo.stage import Stage, stage_for
 from menshen.demo.story import first_midnight_ms
 from menshen.demo.summary import Result, as_json, show_summary
+from menshen.shell.embedded.stack import Stack
 from menshen.shell.lifeline import ServerError
 from menshen.shell.settings import KafkaSettings, read_settings
-from menshen.shell.stack import Stack
 
 INTERRUPTED = 130
 LOOK_EVERY_S = 0.5

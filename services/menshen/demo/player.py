@@ -15,7 +15,7 @@ from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, EVENTS, VERDICTS
 from menshen.contract.verdict import Verdict
 from menshen.demo.checking import Played
 from menshen.demo.story import Line
-from menshen.shell.kafka_python import kafka_python_options
+from menshen.shell.kafka.kafka_python import kafka_python_options
 from menshen.shell.settings import KafkaSettings
 
 ANSWER_S = 15.0

@@ -9,8 +9,8 @@ from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HE
 from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.events import Event
 from menshen.contract.routing import partition_of
-from menshen.shell.kafka import Outgoing
-from menshen.shell.redis import Shared
+from menshen.shell.kafka.clients import Outgoing
+from menshen.shell.redis.store import Shared
 
 MAX_LETTER_BYTES = 1_000_000
 """Of a value; the dead letters' topic takes it with everything else that a record has."""

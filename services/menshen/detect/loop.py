@@ -24,9 +24,9 @@ from menshen.fraud.subject import NOBODY, Subject, pack, unpack
 from menshen.shell import metrics
 from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
-from menshen.shell.kafka import Outgoing, Publisher
+from menshen.shell.kafka.clients import Outgoing, Publisher
 from menshen.shell.logs import logger
-from menshen.shell.redis import Intent, Store
+from menshen.shell.redis.store import Intent, Store
 from menshen.shell.signing import Signer
 
 log = logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from menshen.contract.assessment import Observed
 from menshen.fraud.subject import Subject
-from menshen.shell.redis import Blame, Claim, Marks
+from menshen.shell.redis.store import Blame, Claim, Marks
 
 MAX_SUBJECTS = 20_000
 """Subjects kept in memory once they are saved; the ones unused longest are read again when they come back."""

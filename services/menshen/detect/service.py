@@ -16,12 +16,12 @@ from menshen.detect.takeover import Takeover
 from menshen.detect.worker import Worker
 from menshen.shell import metrics
 from menshen.shell.errors import Unavailable
-from menshen.shell.faust_app import faust_app
 from menshen.shell.geo import GeoBase
 from menshen.shell.health import HealthServer
-from menshen.shell.kafka import Publisher, Reader
+from menshen.shell.kafka.clients import Publisher, Reader
+from menshen.shell.kafka.faust_app import faust_app
 from menshen.shell.logs import logger
-from menshen.shell.redis import Store
+from menshen.shell.redis.store import Store
 from menshen.shell.settings import DetectSettings
 from menshen.shell.signing import Signer
 

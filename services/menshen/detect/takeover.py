@@ -8,9 +8,9 @@ from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 from menshen.detect.arrivals import Arrival, shared_of
 from menshen.detect.partition import EventKey, Journaled, Partition
 from menshen.shell.errors import Refusal
-from menshen.shell.kafka import Reader
+from menshen.shell.kafka.clients import Reader
 from menshen.shell.logs import logger
-from menshen.shell.redis import Shared, Store
+from menshen.shell.redis.store import Shared, Store
 
 log = logger(__name__)
 ENTRIES_A_CALL = 1000

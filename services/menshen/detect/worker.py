@@ -14,7 +14,7 @@ from menshen.detect.partition import Partition
 from menshen.detect.takeover import Takeover
 from menshen.shell import metrics
 from menshen.shell.errors import Refusal, Stale, StepFailed, Unavailable
-from menshen.shell.kafka import group_consumer
+from menshen.shell.kafka.clients import group_consumer
 from menshen.shell.logs import logger
 from menshen.shell.settings import DetectSettings
 

@@ -8,7 +8,7 @@ from menshen.contract.decoding import encode_event
 from menshen.contract.events import Checkpoint, Login
 from menshen.contract.routing import partition_of
 from menshen.detect.arrivals import MAX_LETTER_BYTES, dead_letter, decode, shared_of
-from menshen.shell.redis import Shared
+from menshen.shell.redis.store import Shared
 
 N_PARTITIONS = 6
 IDS = {"event_id": "e", "subject_id": "anna", "session_id": "v", "product_id": "p", "seq": 0}

@@ -6,7 +6,7 @@ from menshen.contract.assessment import Observed
 from menshen.detect import partition
 from menshen.detect.partition import Journaled, Partition
 from menshen.fraud.subject import NOBODY
-from menshen.shell.redis import Blame, Claim, Intent, Marks
+from menshen.shell.redis.store import Blame, Claim, Intent, Marks
 
 
 class Record(NamedTuple):

@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from menshen.commands.topics import topics as command
 from menshen.shell.bundled import bundled
-from menshen.shell.topics import CatalogueError, Condition, Difference, Found, Topic, catalogue, compare, overridden
+from menshen.shell.kafka.topics import (
+    CatalogueError,
+    Condition,
+    Difference,
+    Found,
+    Topic,
+    catalogue,
+    compare,
+    overridden,
+)
 
 EVENTS = (bundled("schemas/topics") / "events.yaml").read_text(encoding="utf-8")
 TOPICS = catalogue()

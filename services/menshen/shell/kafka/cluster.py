@@ -10,9 +10,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from menshen.shell.errors import Unavailable
-from menshen.shell.kafka_python import kafka_python_options
+from menshen.shell.kafka.kafka_python import kafka_python_options
+from menshen.shell.kafka.topics import Condition, Found, Topic, compare
 from menshen.shell.settings import KafkaSettings
-from menshen.shell.topics import Condition, Found, Topic, compare
 
 ANSWER_MS = 10_000
 _POLL_S = 0.05

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from menshen.contract import topics
-from menshen.shell.embedded import HOST, EmbeddedBroker, EmbeddedValkey, free_port
+from menshen.shell.embedded.servers import HOST, EmbeddedBroker, EmbeddedValkey, free_port
 from menshen.shell.lifeline import Guarded, ServerError
 from menshen.shell.signing import new_key_pair
 
@@ -96,7 +96,7 @@ class Stack:
     def _start_detect(self) -> None:
         settings = {**self.environment, **self._secrets, **self._detect_settings}
         given = [f"{name}={value}" for name, value in settings.items()]
-        path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]))
         command = ["env", *given, f"PYTHONPATH={path}", sys.executable, "-m", "menshen.cli", "detect"]
         self._process = Guarded(*command, grace_s=DRAIN_S, shown=True)
         self._process.name = "menshen detect"

@@ -11,7 +11,7 @@ from typing import Self
 from menshen.shell.lifeline import Child, Guarded, ServerError
 
 HOST = "127.0.0.1"
-_BROKER_PROGRAM = Path(__file__).with_name("embedded_broker.py")
+_BROKER_PROGRAM = Path(__file__).with_name("broker.py")
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from redis.exceptions import (
 )
 
 from menshen.shell.errors import Stale, Unavailable
-from menshen.shell.pseudonyms import Pseudonyms
+from menshen.shell.redis.pseudonyms import Pseudonyms
 from menshen.shell.settings import DetectSettings
 
 DAY_MS = 86_400_000

@@ -1,0 +1,377 @@
+"""Producer, consumer, `emit` and `tail` on a real broker: nothing lost, nothing forged let through."""
+
+import gc
+import json
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Producer
+from kafka import KafkaConsumer, TopicPartition
+from tests.servers.kafka import Kafka
+
+from menshen.client import EventProducer, NotSent, Rejection, Undecodable, Unreachable, VerdictConsumer
+from menshen.commands.emit import Emission, emit
+from menshen.commands.tail import tail
+from menshen.contract.decoding import MAX_BYTES, encode_event
+from menshen.contract.events import Login, Pointer
+from menshen.contract.routing import partition_of
+from menshen.contract.signature import TrustedKeys
+from menshen.contract.verdict import Verdict
+from menshen.shell.embedded.servers import EmbeddedBroker
+from menshen.shell.kafka.kafka_python import hush_kafka_python
+from menshen.shell.signing import Signer, new_key_pair
+
+N_PARTITIONS = 6
+PRIVATE, PUBLIC = new_key_pair()
+SIGNER, KEYS = Signer(PRIVATE), TrustedKeys.from_pem(PUBLIC)
+ENVELOPE: dict[str, Any] = {
+    "session_id": "visit",
+    "seq": 0,
+    "occurred_ms": 1,
+    "received_ms": 1,
+    "assurance": "authenticated",
+    "product_id": "loan",
+}
+
+
+@pytest.fixture
+def topic(kafka: Kafka, tenant: str) -> str:
+    kafka.create_topic(tenant, N_PARTITIONS)
+    return tenant
+
+
+@pytest.fixture
+def litter() -> Iterator[None]:
+    """kafka-python leaves the sockets of refused connections to the garbage collector: it runs before the next test."""
+    hush_kafka_python()  # pytest keeps what is logged, and a logged connection keeps its socket
+    yield
+    gc.collect()
+
+
+def login(number: int, **said: Any) -> Login:
+    ids = {"event_id": f"event-{number}", "subject_id": f"subject-{number}"}
+    return Login(**ENVELOPE | ids | {"outcome": "success", "method": "otp"} | said)
+
+
+def verdict(name: str, **said: Any) -> Verdict:
+    told = {"verdict_id": name, "kind": "gate", "application_id": "a", "event_id": "e", "subject_id": "s"}
+    ends = {"session_id": "v", "decision": "allow", "score": 0, "decided_ms": 0, "expires_ms": 1}
+    return Verdict(**told | ends | said)
+
+
+def publish(kafka: Kafka, topic: str, records: Iterable[tuple[bytes | None, list[tuple[str, Any]]]]) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2_random"})
+    for value, headers in records:
+        producer.produce(topic, value, b"s", headers=headers)
+    assert producer.flush(10) == 0
+
+
+def signed(*verdicts: Verdict) -> list[tuple[bytes, list[tuple[str, bytes]]]]:
+    values = [msgspec.json.encode(verdict) for verdict in verdicts]
+    return [(value, SIGNER.headers(value)) for value in values]
+
+
+def stored(kafka: Kafka, topic: str) -> list[Any]:
+    where = [TopicPartition(topic, number) for number in range(N_PARTITIONS)]
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers, api_version=(2, 1), auto_offset_reset="earliest"
+    )
+    consumer.assign(where)
+    n_records, found = sum(consumer.end_offsets(where).values()), list[Any]()
+    while len(found) < n_records:
+        found += [record for records in consumer.poll(500).values() for record in records]
+    consumer.close()
+    return found
+
+
+def reading(kafka: Kafka, topic: str, **options: Any) -> VerdictConsumer:
+    options = {"keys": KEYS, "timeout_s": 3.0, "group_id": f"{topic}-group"} | options
+    return VerdictConsumer(kafka.bootstrap_servers, topic=topic, **options)
+
+
+# Events
+
+
+def test_two_hundred_subjects_lie_where_the_contract_says(kafka: Kafka, topic: str) -> None:
+    with EventProducer(kafka.bootstrap_servers, topic=topic) as producer:
+        receipts = [producer.send(login(number)) for number in range(200)]
+        places = [receipt.wait(10) for receipt in receipts]
+    assert [place.partition for place in places] == [
+        partition_of(f"subject-{number}".encode(), N_PARTITIONS) for number in range(200)
+    ]
+    records = {(record.partition, record.offset): record for record in stored(kafka, topic)}
+    for number, place in enumerate(places):
+        assert records[place].key == f"subject-{number}".encode()
+        assert records[place].value == encode_event(login(number))
+    assert len(records) == 200
+
+
+def test_json_goes_out_exactly_as_it_was_given(kafka: Kafka, topic: str) -> None:
+    given = encode_event(login(1)).replace(b":", b" : ").replace(b"{", b'{ "from_a_newer_release": true, ')
+    with EventProducer(kafka.bootstrap_servers, topic=topic) as producer:
+        producer.send(given)
+    assert [record.value for record in stored(kafka, topic)] == [given]
+
+
+def test_what_detect_would_refuse_is_refused_before_it_is_sent(kafka: Kafka, topic: str) -> None:
+    column = [1234] * 1024
+    large = Pointer(
+        **ENVELOPE, event_id="e", subject_id="s", kind="touch", starts=[0], t_ms=column, x_px=column, y_px=column
+    )
+    with EventProducer(kafka.bootstrap_servers, topic=topic) as producer:
+        assert len(encode_event(large)) < MAX_BYTES
+        producer.send(large)
+        for refused, why in (
+            (encode_event(login(1)) + b" " * MAX_BYTES, "OVERSIZED"),
+            (login(1, product_id="a name with spaces"), "INVALID"),
+            (login(1, subject_id="\ud800"), "INVALID"),
+            (b'{"type": "nothing"}', "UNKNOWN_TYPE"),
+            (b"", "MALFORMED"),
+        ):
+            with pytest.raises(Undecodable, match=why):
+                producer.send(refused)
+    assert len(stored(kafka, topic)) == 1
+
+
+def test_a_topic_that_is_not_there_is_named_at_once(kafka: Kafka) -> None:
+    for make in (EventProducer, lambda *at, **of: VerdictConsumer(*at, **of, group_id="g", keys=KEYS)):
+        with pytest.raises(Unreachable, match=r"shows no topic menshen\.absent"):
+            make(kafka.bootstrap_servers, topic="menshen.absent")
+
+
+def test_what_makes_a_producer_safe_cannot_be_turned_off(kafka: Kafka, topic: str) -> None:
+    for unsafe in ({"acks": 1}, {"enable_idempotence": False}):
+        with pytest.raises(TypeError, match="multiple values"):
+            EventProducer(kafka.bootstrap_servers, topic=topic, **unsafe)
+
+
+@pytest.mark.usefixtures("litter")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_an_event_that_kafka_did_not_take_is_told_exactly_once(tenant: str) -> None:
+    briefly = {"request_timeout_ms": 500, "delivery_timeout_ms": 1_000}
+    with EmbeddedBroker({tenant: 1}) as broker:
+        producer = EventProducer(broker.bootstrap_servers, topic=tenant, **briefly)
+        producer.send(login(0)).wait(10)
+    waited_for, forgotten = producer.send(login(1)), producer.send(login(2))
+    with pytest.raises(NotSent) as told:
+        waited_for.wait()
+    assert told.value.event_ids == ("event-1",)
+    with pytest.raises(NotSent) as told:
+        producer.flush()
+    assert told.value.event_ids == (forgotten.event_id,)
+    producer.close()
+
+
+@pytest.mark.usefixtures("litter")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_when_kafka_goes_away_emit_knows_the_first_line_that_may_be_missing(tenant: str) -> None:
+    briefly = {"request_timeout_ms": 500, "delivery_timeout_ms": 1_000}
+    with EmbeddedBroker({tenant: 1}) as broker:
+        producer = EventProducer(broker.bootstrap_servers, topic=tenant, **briefly)
+        emission = Emission(producer, raw=False)
+        emission.send(1, encode_event(login(1)))
+        emission.settle()
+    emission.send(2, encode_event(login(2)))
+    emission.send(3, encode_event(login(3)))
+    with pytest.raises(NotSent):
+        emission.settle()
+    assert (emission.n_sent, emission.first_unsure, emission.n_unsure) == (1, 2, 2)
+    with pytest.raises(NotSent):
+        producer.close()
+
+
+# Verdicts
+
+
+def test_a_verdict_that_comes_twice_is_handed_out_once_and_the_first_counts(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, signed(verdict("one"), verdict("two"), verdict("one", decision="block")))
+    with reading(kafka, topic) as consumer:
+        assert [(v.verdict_id, v.decision) for v in consumer] == [("one", "allow"), ("two", "allow")]
+        assert (consumer.n_duplicates, consumer.rejected) == (1, {})
+
+
+def test_forged_unsigned_and_unreadable_records_are_counted_and_never_handed_out(kafka: Kafka, topic: str) -> None:
+    stranger = Signer(new_key_pair()[0])
+    ((good, headers),) = signed(verdict("good"))
+    nameless = msgspec.json.encode(verdict("gate", application_id=None))
+    forgeries: list[tuple[bytes | None, list[tuple[str, Any]]]] = [
+        (good.replace(b'"allow"', b'"block"'), headers),
+        (good, stranger.headers(good)),
+        (good, []),
+        (good, [("key_id", None), ("signature", None)]),
+        (nameless, []),
+        (b"\xff", headers),
+        (b"{}", headers),
+        (None, headers),
+    ]
+    publish(kafka, topic, [*forgeries, (good, headers)])
+    with reading(kafka, topic) as consumer:
+        assert [v.verdict_id for v in consumer] == ["good"]
+        assert consumer.rejected == {Rejection.BAD_SIGNATURE: 2, Rejection.UNSIGNED: 3, Rejection.UNDECODABLE: 3}
+        assert consumer.n_duplicates == 0
+
+
+def test_the_answer_to_a_login_needs_no_signature(kafka: Kafka, topic: str) -> None:
+    answer = verdict("login", kind="login", application_id=None)
+    publish(kafka, topic, [(msgspec.json.encode(answer), [])])
+    with reading(kafka, topic) as consumer:
+        assert list(consumer) == [answer]
+
+
+def test_a_group_goes_on_behind_what_it_was_done_with(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, signed(*(verdict(f"v{number}") for number in range(6))))
+    with reading(kafka, topic) as consumer:
+        assert [next(consumer).verdict_id for _ in range(3)] == ["v0", "v1", "v2"]
+    with reading(kafka, topic, timeout_s=10.0) as consumer:
+        assert next(consumer).verdict_id == "v2", "v2 was in hand and not acknowledged"
+        assert next(consumer).verdict_id == "v3"
+        consumer.acknowledge()
+    with reading(kafka, topic, timeout_s=10.0) as consumer:
+        assert [v.verdict_id for v in consumer] == ["v4", "v5"]
+    publish(kafka, topic, signed(verdict("v6")))
+    with reading(kafka, topic, timeout_s=10.0) as consumer:
+        assert next(consumer).verdict_id == "v6"
+
+
+def test_an_error_in_the_callers_hands_brings_the_verdict_back(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, signed(verdict("v0"), verdict("v1")))
+    with pytest.raises(ZeroDivisionError), reading(kafka, topic) as consumer:
+        for v in consumer:
+            if v.verdict_id == "v1":
+                raise ZeroDivisionError
+    with reading(kafka, topic, timeout_s=10.0) as consumer:
+        assert next(consumer).verdict_id == "v1"
+
+
+def test_keys_are_read_from_the_file_that_keys_new_writes(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    (tmp_path / "signing.pub").write_text(PUBLIC)
+    publish(kafka, topic, signed(verdict("one")))
+    with reading(kafka, topic, keys=str(tmp_path / "signing.pub")) as consumer:
+        assert next(consumer).verdict_id == "one"
+
+
+def test_the_embedded_broker_needs_no_other_options(tenant: str) -> None:
+    with EmbeddedBroker({tenant: N_PARTITIONS, f"{tenant}.v": 1}) as broker:
+        with EventProducer(broker.bootstrap_servers, topic=tenant) as producer:
+            assert producer.send(login(1)).wait(10).partition == partition_of(b"subject-1", N_PARTITIONS)
+        stand_in = Kafka(kind="embedded", bootstrap_servers=broker.bootstrap_servers)
+        publish(stand_in, f"{tenant}.v", signed(verdict("one")))
+        with reading(stand_in, f"{tenant}.v") as consumer:
+            assert next(consumer).verdict_id == "one"
+
+
+# Commands
+
+
+def run(kafka: Kafka, command: Any, *arguments: str, **invoking: Any) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--bootstrap-servers", kafka.bootstrap_servers], **invoking)
+
+
+def test_emit_names_bad_lines_and_sends_all_others(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    lines = [encode_event(login(1)), b"nonsense", b"", encode_event(login(2)) + b"\r", b'{"type": "\x1b[2J"}']
+    file.write_bytes(b"\n".join([*lines, encode_event(login(3))]))
+    result = run(kafka, emit, str(file), "--topic", topic, "--json")
+    summary = json.loads(result.stdout)
+    assert (result.exit_code, summary["sent"], summary["refused"], summary["unsure"]) == (1, 3, 2, 0)
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"{file}:2: MALFORMED")
+    assert second.startswith(f"{file}:5: MALFORMED") and "\x1b" not in second
+    assert {record.value for record in stored(kafka, topic)} == {encode_event(login(n)) for n in (1, 2, 3)}
+
+
+def test_emit_reads_a_pipe_and_ends_with_zero_when_all_was_good(kafka: Kafka, topic: str) -> None:
+    events = b"\n".join(encode_event(login(number)) for number in range(50))
+    result = run(kafka, emit, "-", "--topic", topic, input=events)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("50 sent, 0 refused")
+    assert len(stored(kafka, topic)) == 50
+
+
+def test_emit_of_more_lines_than_may_be_under_way_sends_them_all(kafka: Kafka, topic: str) -> None:
+    events = b"\n".join(encode_event(login(number)) for number in range(5_500))
+    result = run(kafka, emit, "-", "--topic", topic, "--json", input=events)
+    assert json.loads(result.stdout)["sent"] == 5_500
+    assert len(stored(kafka, topic)) == 5_500
+
+
+def test_raw_lines_go_out_as_they_are(kafka: Kafka, topic: str) -> None:
+    lines = [b' {"subject_id": "s", "type": "nothing"} ', b"nonsense", b"\xff"]
+    result = run(kafka, emit, "-", "--raw", "--topic", topic, input=b"\n".join(lines))
+    assert result.exit_code == 0
+    assert {(record.key, record.value) for record in stored(kafka, topic)} == {
+        (b"s", lines[0]),
+        (None, lines[1]),
+        (None, lines[2]),
+    }
+
+
+def test_tail_as_json_is_one_object_a_line_and_says_what_signatures_are_worth(
+    kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pub").write_text(PUBLIC)
+    ((value, headers),) = signed(verdict("one"))
+    publish(kafka, topic, [(value, headers), (value, []), (b"\xff", [])])
+    at = ["--from-beginning", "--limit", "3", "--topic", topic]
+    result = run(kafka, tail, "verdicts", "--json", *at, env={"MENSHEN_VERIFY_KEYS_FILE": str(tmp_path / "pub")})
+    assert result.exit_code == 0
+    trusted, unsigned, unreadable = map(json.loads, result.stdout.splitlines())
+    assert trusted == msgspec.json.decode(value) | {"signature": "trusted"}
+    assert unsigned["signature"] == "unsigned"
+    assert (unreadable["unreadable"], unreadable["value_base64"]) == (True, "/w==")
+
+
+def test_tail_for_people_is_one_line_a_record(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, signed(verdict("one"), verdict("two", decision="block")))
+    result = run(kafka, tail, "verdicts", "--from-beginning", "--limit", "2", "--topic", topic)
+    assert result.exit_code == 0
+    allowed, blocked = result.stdout.splitlines()
+    assert "  s  allow" in allowed and "  s  block" in blocked
+
+
+def test_tail_shows_dead_letters_with_their_headers(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, [(b"\xff", [("reason", b"MALFORMED"), ("detail", b"why"), ("source", b"events/0/1")])])
+    result = run(kafka, tail, "dlq", "--from-beginning", "--limit", "1", "--json", "--topic", topic)
+    letter = json.loads(result.stdout)
+    assert (letter["reason"], letter["detail"], letter["source"]) == ("MALFORMED", "why", "events/0/1")
+    assert letter["headers"] == {"reason": "MALFORMED", "detail": "why", "source": "events/0/1"}
+
+
+def following(kafka: Kafka, topic: str, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "menshen.cli", "tail", "verdicts", "--topic", topic, *arguments]
+    address = {"MENSHEN_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PYTHONPATH": ":".join(sys.path)}
+    return subprocess.Popen(command, env=address, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def first_line(kafka: Kafka, topic: str, process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    while not select.select([process.stdout], [], [], 0.2)[0]:
+        publish(kafka, topic, signed(verdict("new")))
+    return process.stdout.readline()
+
+
+def test_tail_shows_what_comes_from_now_on_and_ends_quietly_at_ctrl_c(kafka: Kafka, topic: str) -> None:
+    publish(kafka, topic, signed(verdict("old")))
+    with following(kafka, topic, "--json") as process:
+        assert json.loads(first_line(kafka, topic, process))["verdict_id"] == "new"
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(20), process.stderr and process.stderr.read()) == (0, "")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_tail_ends_quietly_when_nobody_reads_it_any_more(kafka: Kafka, topic: str, form: list[str]) -> None:
+    with following(kafka, topic, *form) as process:
+        first_line(kafka, topic, process)
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        while process.poll() is None:
+            publish(kafka, topic, signed(verdict("more")))
+        assert (process.returncode, process.stderr.read()) == (0, "")
