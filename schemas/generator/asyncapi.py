@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from schemas.generator.json_schema import STRUCTS, file_of
 
-from menshen.shell.topics import Topic, catalogue
+from menshen.shell.kafka.topics import Topic, catalogue
 
 SERVICES = ("detect", "onboard")
 """The processes of this project: they alone have operations, what others do stands at the channels."""

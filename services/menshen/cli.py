@@ -11,6 +11,7 @@ COMMANDS = {
     "emit": ("menshen.commands.emit:emit", "Send events from a file."),
     "tail": ("menshen.commands.tail:tail", "Watch assessments, verdicts or dead letters come."),
     "topics": ("menshen.commands.topics:topics", "Create the topics; name what differs."),
+    "gaps": ("menshen.commands.gaps:gaps", "Name lost events before which a partition stands still."),
     "learn": ("menshen.commands.learn:learn", "Train the learned score."),
     "keys": ("menshen.commands.keys:keys", "Make the keys that sign verdicts."),
     "settings": ("menshen.commands.settings:settings", "List the settings of the processes."),

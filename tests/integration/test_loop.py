@@ -20,6 +20,7 @@ from menshen.contract.routing import partition_of
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, EVENTS, VERDICTS
 from menshen.contract.verdict import Verdict
+from menshen.detect.gaps import Gap, find_gaps
 from menshen.detect.loop import Loop, Ports
 from menshen.detect.partition import Partition
 from menshen.detect.rules import Rulebook
@@ -323,6 +324,22 @@ async def test_a_partition_whose_log_was_cut_beyond_the_state_is_degraded(
     await _empty(redis_url, tenant)
     with pytest.raises(Refusal, match=r"DEGRADED.* begins only at 2"):
         await world.claim()
+    assert await find_gaps(world.settings, accept=False) == [Gap(PARTITION, 0, 2)]
+    assert await find_gaps(world.settings, accept=True) == [Gap(PARTITION, 0, 2)]
+    assert await find_gaps(world.settings, accept=False) == []
+    await world.send(login("e3"))
+    await world.judge(await world.claim())
+    assert [a.event_id for a in await world.assessments()] == ["e1", "e2", "e3"]
+
+
+async def test_what_was_accepted_makes_the_owner_claim_anew_and_no_state_is_set_back(world: World) -> None:
+    owned = await world.claim()
+    await world.store.accept(PARTITION, 4)
+    await world.send(login("e1"))
+    with pytest.raises(Stale):
+        await world.judge(owned)
+    await world.store.accept(PARTITION, 2)
+    assert await world.store.mark(PARTITION) == 4
 
 
 async def test_a_state_that_is_ahead_of_its_log_is_refused(world: World, redis_url: str, tenant: str) -> None:

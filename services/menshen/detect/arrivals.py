@@ -12,8 +12,11 @@ from menshen.contract.routing import partition_of
 from menshen.shell.kafka.clients import Outgoing
 from menshen.shell.redis.store import Shared
 
-MAX_LETTER_BYTES = 1_000_000
-"""Of a value; the dead letters' topic takes it with everything else that a record has."""
+MAX_LETTER_BYTES = 1_048_588
+"""What the events topic takes uncompressed; the dead letters' topic takes so much, and our headers."""
+MAX_CUT_KEY_BYTES = 1024
+MAX_CUT_VALUE_BYTES = MAX_LETTER_BYTES - MAX_CUT_KEY_BYTES
+_OUR_HEADERS = (REASON_HEADER, DETAIL_HEADER, SOURCE_HEADER)
 
 
 class Arrival(NamedTuple):
@@ -70,17 +73,23 @@ def decode(
 def dead_letter(record: Any, reason: RejectReason, detail: str) -> Outgoing:
     """Return the record for the dead letters: key, value and headers as they came, and why.
 
-    A value that was compressed on its way may be larger than any topic takes: it is cut, and its SHA-256 given.
+    A record that was compressed on its way may be larger than any topic takes. It is cut to fit, and the detail says so
+    and gives the SHA-256 of its value.
     """
-    value = record.value
-    if value is not None and len(value) > MAX_LETTER_BYTES:
-        detail = f"cut from {len(value)} bytes of SHA-256 {hashlib.sha256(value).hexdigest()}; {detail}"
-        value = value[:MAX_LETTER_BYTES]
+    headers = [(name, value) for name, value in record.headers if name not in _OUR_HEADERS]
+    key, value = record.key, record.value
+    if _n_bytes(record) > MAX_LETTER_BYTES:
+        whole = f"{_n_bytes(record)} bytes, SHA-256 of the value {hashlib.sha256(value or b'').hexdigest()}"
+        detail = f"cut from {whole}; {detail}"
+        key, value, headers = key and key[:MAX_CUT_KEY_BYTES], value and value[:MAX_CUT_VALUE_BYTES], []
     source = f"{record.topic}/{record.partition}/{record.offset}"
     added = {REASON_HEADER: reason.value, DETAIL_HEADER: detail[:500], SOURCE_HEADER: source}
-    headers = [(name, value) for name, value in record.headers if name not in added]
-    encoded = [(name, text.encode(errors="replace")) for name, text in added.items()]
-    return Outgoing(record.key, value, [*headers, *encoded])
+    return Outgoing(key, value, [*headers, *((name, text.encode(errors="replace")) for name, text in added.items())])
+
+
+def _n_bytes(record: Any) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def shared_of(arrival: Arrival) -> Iterator[Shared]:

@@ -53,7 +53,9 @@ class Takeover:
         first, end = await self._reader.span(EVENTS, owned.number)
         where = f"DEGRADED: partition {owned.number} of {EVENTS}, where the state ends before {owned.position},"
         if first > owned.position:
-            raise Refusal(f"{where} begins only at {first}: restore a backup of Redis that reaches further")
+            raise Refusal(
+                f"{where} begins only at {first}: restore a backup of Redis that reaches further, or see `menshen gaps`"
+            )
         if end < owned.position:
             raise Refusal(f"{where} already ends at {end}: give the worker the Redis that belongs to this log")
 

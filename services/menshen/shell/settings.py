@@ -65,7 +65,7 @@ class DetectSettings(KafkaSettings):
     geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
     group_id: str = Field("menshen-detect", min_length=1, description="consumer group")
     instance_id: str | None = Field(None, description="static membership: a name that outlives a restart")
-    session_timeout_ms: int = Field(6000, ge=1000, le=60_000, description="silence after which others take over, ms")
+    session_timeout_ms: int = Field(6000, ge=6000, le=60_000, description="silence after which others take over, ms")
     batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
     fetch_wait_ms: int = Field(5, ge=1, le=1000, description="how long a fetch waits for more, ms")
     save_interval_ms: int = Field(500, ge=10, le=60_000, description="how often state goes to Redis, ms")

@@ -73,11 +73,27 @@ def test_a_dead_letter_keeps_key_value_and_headers_and_says_why_and_whence() -> 
     ]
 
 
-def test_a_value_larger_than_any_topic_takes_is_cut_and_its_digest_given() -> None:
-    value = bytes(MAX_LETTER_BYTES + 1)
-    letter = dead_letter(Record(value), RejectReason.OVERSIZED, "too large")
-    assert letter.value == value[:-1]
-    assert hashlib.sha256(value).hexdigest().encode() in dict(letter.headers)[DETAIL_HEADER]
+@pytest.mark.parametrize(
+    "giant",
+    [
+        {"value": bytes(2 * MAX_LETTER_BYTES)},
+        {"key": bytes(2 * MAX_LETTER_BYTES)},
+        {"headers": (("h", bytes(2 * MAX_LETTER_BYTES)),)},
+        {"key": bytes(MAX_LETTER_BYTES), "value": bytes(MAX_LETTER_BYTES)},
+    ],
+)
+def test_a_record_larger_than_any_topic_takes_is_cut_and_its_digest_given(giant: dict[str, Any]) -> None:
+    record = Record(**giant)
+    letter = dead_letter(record, RejectReason.OVERSIZED, "too large")
+    assert len(letter.value or b"") + len(letter.key or b"") <= MAX_LETTER_BYTES
+    assert [name for name, _ in letter.headers] == [REASON_HEADER, DETAIL_HEADER, SOURCE_HEADER]
+    assert (record.value or b"").startswith(letter.value or b"")
+    assert hashlib.sha256(record.value or b"").hexdigest().encode() in dict(letter.headers)[DETAIL_HEADER]
+
+
+def test_the_largest_record_that_the_events_topic_takes_is_not_cut() -> None:
+    value = bytes(MAX_LETTER_BYTES - len(b"anna"))
+    assert dead_letter(Record(value), RejectReason.OVERSIZED, "too large").value == value
 
 
 def test_an_event_makes_a_shared_entry_for_its_device_and_one_for_its_address() -> None:

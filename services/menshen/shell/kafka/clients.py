@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
@@ -58,6 +59,19 @@ def group_consumer(settings: DetectSettings) -> AIOKafkaConsumer:
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         check_crcs=False,
     )
+
+
+async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
+    """Return the numbers of a topic's partitions; none if it does not exist. Raises `Unavailable`; call again."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+        (described,) = await admin.describe_topics([topic])
+    except KafkaError as error:
+        raise Unavailable(f"kafka: {error}") from error
+    finally:
+        await admin.close()
+    return sorted(part["partition"] for part in described["partitions"])
 
 
 class Publisher:

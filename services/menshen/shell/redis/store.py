@@ -1,4 +1,4 @@
-"""State in Redis: a partition's slot and subjects, and the shared sets, through five scripts (see `lua/claim.lua`)."""
+"""State in Redis: a partition's slot and subjects, and the shared sets, through its scripts (see `lua/claim.lua`)."""
 
 import re
 import secrets
@@ -130,6 +130,15 @@ class Store:
     async def blame(self, claim: Claim, partition: int, offset: int) -> int:
         """Take note that stepping the event at an offset failed; return how many times it did. Counts each call."""
         return int(await self._call("blame", [self._slot(partition)], [claim.token, offset]))
+
+    async def mark(self, partition: int) -> int:
+        """Return the last offset that the state of a partition includes; -1 if none."""
+        found = await _guarded(lambda: self._redis.hget(self._slot(partition), "mark"))
+        return NOWHERE if found is None else int(found)
+
+    async def accept(self, partition: int, mark: int) -> None:
+        """Let the state of a partition include what the log has lost; its owner is stale by it."""
+        await self._call("accept", [self._slot(partition)], [mark])
 
     async def observe(self, entries: list[Shared]) -> list[tuple[int, int, int]]:
         """Add entries to the shared sets, in order; return the distinct subjects of each in 1 h, 1 d and 30 d."""
