@@ -21,7 +21,7 @@ from menshen.client import EventProducer, NotSent, Rejection, Undecodable, Unrea
 from menshen.commands.emit import Emission, emit
 from menshen.commands.tail import tail
 from menshen.contract.decoding import MAX_BYTES, encode_event
-from menshen.contract.events import Login, Pointer
+from menshen.contract.events import Keystroke, Login, Pointer
 from menshen.contract.routing import partition_of
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.verdict import Verdict
@@ -277,14 +277,16 @@ def run(kafka: Kafka, command: Any, *arguments: str, **invoking: Any) -> Result:
 
 def test_emit_names_bad_lines_and_sends_all_others(kafka: Kafka, topic: str, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    lines = [encode_event(login(1)), b"nonsense", b"", encode_event(login(2)) + b"\r", b'{"type": "\x1b[2J"}']
+    typed = Keystroke(**ENVELOPE, event_id="e", subject_id="s", field="name", hold_ms=[], flight_ms=[], classes="")
+    hostile = encode_event(typed).replace(b'"classes"', b'"\\u001b[2J":1,"classes"')
+    lines = [encode_event(login(1)), b"nonsense", b"", encode_event(login(2)) + b"\r", hostile]
     file.write_bytes(b"\n".join([*lines, encode_event(login(3))]))
     result = run(kafka, emit, str(file), "--topic", topic, "--json")
     summary = json.loads(result.stdout)
     assert (result.exit_code, summary["sent"], summary["refused"], summary["unsure"]) == (1, 3, 2, 0)
     first, second = result.stderr.splitlines()
     assert first.startswith(f"{file}:2: MALFORMED")
-    assert second.startswith(f"{file}:5: MALFORMED") and "\x1b" not in second
+    assert second.startswith(f"{file}:5: INVALID") and r"\x1b[2J" in second
     assert {record.value for record in stored(kafka, topic)} == {encode_event(login(n)) for n in (1, 2, 3)}
 
 

@@ -92,8 +92,8 @@ class World:
 
     async def __aenter__(self) -> "World":
         self._open = AsyncExitStack()
+        await self.publisher.start()
         for client in (self.publisher, self.reader):
-            await client.start()
             self._open.push_async_callback(client.stop)
         self._open.push_async_callback(self.store.close)
         return self

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import accumulate
 from typing import Never
 
 import msgspec
@@ -10,9 +11,14 @@ from menshen.contract.dead_letter import RejectReason
 from menshen.contract.events import FAMILIES, Event
 
 MAX_BYTES = 16 * 1024
+MAX_DEPTH = 64
+"""Ten times what any family needs. Without it the answer would depend on how deep the caller's own stack is."""
+
 _EVENT = msgspec.json.Decoder(Event)
+_ENCODER = msgspec.json.Encoder()
 _TYPES = frozenset(str(family.__struct_config__.tag) for family in FAMILIES)
-_FIELD_NAME = re.compile(rb'"([^"\\]*)"\s*:')
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[{\]}]")
 
 
 class Undecodable(Exception):
@@ -35,49 +41,57 @@ def decode_event(value: bytes | None) -> Event:
         raise Undecodable(RejectReason.MALFORMED, "the record has no value")
     if len(value) > MAX_BYTES:
         raise Undecodable(RejectReason.OVERSIZED, f"{len(value)} bytes, at most {MAX_BYTES} are read")
+    if value.count(b"[") + value.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Undecodable(RejectReason.MALFORMED, f"nested more than {MAX_DEPTH} deep")
     try:
-        if not value.isascii():
-            value.decode()  # the parser passes over the bytes of fields that it does not know
         event: Event = _EVENT.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _explain(value, error)
-    _refuse_duplicate_keys(value)
+    if b"\\" in value or value.count(b":") != encode_event(event).count(b":"):
+        _refuse_duplicate_keys(value)  # without escapes, a name more than the event needs is a colon more
     return event
 
 
 def encode_event(event: Event) -> bytes:
     """Encode an event as the record value that `decode_event` reads back."""
-    return msgspec.json.encode(event)
+    return _ENCODER.encode(event)
+
+
+def _depth(value: bytes) -> int:
+    brackets = _BRACKET.findall(_TEXT.sub(b"", value))
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
 def _explain(value: bytes, error: Exception) -> Never:
     """Name the most useful reason: what the record is, before what is wrong inside it."""
+    if not isinstance(error, msgspec.ValidationError):
+        raise Undecodable(RejectReason.MALFORMED, str(error)) from None
+    _refuse_duplicate_keys(value)
     try:
         header = msgspec.json.decode(value, type=_Header)
-    except msgspec.ValidationError:
+    except msgspec.MsgspecError:
         raise Undecodable(RejectReason.INVALID, str(error)) from None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise Undecodable(RejectReason.MALFORMED, str(error)) from None
     if header.type not in _TYPES:
-        raise Undecodable(RejectReason.UNKNOWN_TYPE, f"type {header.type!r}, known are {', '.join(sorted(_TYPES))}")
+        known = ", ".join(sorted(_TYPES))
+        raise Undecodable(RejectReason.UNKNOWN_TYPE, f"type {header.type[:64]!r}, known are {known}")
     if header.version != 1:
         raise Undecodable(RejectReason.UNKNOWN_VERSION, f"version {header.version}, this release speaks 1")
-    _refuse_duplicate_keys(value)
     raise Undecodable(RejectReason.INVALID, str(error)) from None
 
 
 def _refuse_duplicate_keys(value: bytes) -> None:
-    """Look for a name that stands twice; only where one may, parse again to see whether it is in one object."""
-    names = _FIELD_NAME.findall(value)
-    if len(set(names)) == len(names) and b"\\" not in value:
-        return
+    """Parse again, with an eye on the names alone, also in what the decoder passes over.
+
+    Numbers stay text, so that none is too long to read.
+    """
     try:
-        json.loads(value, object_pairs_hook=_unique)
-    except (UnicodeError, RecursionError, ValueError) as error:
+        json.loads(value.decode(), object_pairs_hook=_unique, parse_int=str, parse_float=str)
+    except (RecursionError, ValueError) as error:
         raise Undecodable(RejectReason.MALFORMED, str(error)) from None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise Undecodable(RejectReason.DUPLICATE_KEY, f"{next(n for n in names if names.count(n) > 1)!r} stands twice")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Undecodable(RejectReason.DUPLICATE_KEY, f"{twice[:64]!r} stands twice")

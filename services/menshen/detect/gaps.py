@@ -28,7 +28,6 @@ async def find_gaps(settings: DetectSettings, *, accept: bool) -> list[Gap]:
     """
     store, reader = Store(settings), Reader(settings)
     try:
-        await reader.start()
         gaps = [gap for number in await partitions_of(settings, EVENTS) if (gap := await _gap(number, store, reader))]
         for gap in gaps if accept else ():
             await store.accept(gap.partition, gap.log_begins - 1)

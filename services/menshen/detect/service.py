@@ -50,15 +50,14 @@ class Detect:
 
     async def connect(self) -> None:
         """Connect to Kafka; wait for it as long as it takes."""
-        for client in (self.publisher, self.reader):
-            while True:
-                try:
-                    await client.start()
-                    break
-                except (Unavailable, KafkaError, OSError) as outage:
-                    metrics.OUTAGES.labels("kafka").inc()
-                    log.warning("waiting for Kafka", why=str(outage))
-                    await asyncio.sleep(1.0)
+        while True:
+            try:
+                await self.publisher.start()
+                break
+            except (Unavailable, KafkaError, OSError) as outage:
+                metrics.OUTAGES.labels("kafka").inc()
+                log.warning("waiting for Kafka", why=str(outage))
+                await asyncio.sleep(1.0)
 
     async def close(self) -> None:
         """Close all connections."""

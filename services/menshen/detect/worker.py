@@ -123,6 +123,8 @@ class Worker:
 
     async def _save(self, owned: Partition) -> None:
         await self._loop.save(owned)
+        # Only now: a partition that can be claimed, but not worked on, is tried less and less often.
+        self._pause_s.pop(owned.number, None)
         with contextlib.suppress(KafkaError):
             await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position})
 
@@ -147,7 +149,6 @@ class Worker:
             self._consumer.resume(where)
             self._owned[number] = owned
             self.waiting.pop(number)
-            self._pause_s.pop(number, None)
         self._count_partitions()
 
     async def _committed(self, where: TopicPartition) -> int:

@@ -1,10 +1,10 @@
 """From the reasons to a verdict: the decision at one point of one product's path, bound to exactly what was asked."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from menshen.contract.assessment import Reason, Versions
-from menshen.contract.events import Checkpoint, Event, Login
+from menshen.contract.events import Checkpoint, Event, Login, Step
 from menshen.contract.identifiers import record_id
 from menshen.contract.verdict import BOUND, SEVERITY, Decision, Verdict
 from menshen.fraud.detector import Finding
@@ -17,6 +17,9 @@ from menshen.fraud.tagging import tag
 MAX_REASONS = 8
 MAX_ATTEMPTS = 8
 MAX_ALLOWS = 3
+ASSURANCE = "assurance"
+"""Named as missing where nobody vouches for the person at a checkpoint."""
+_STEPS: tuple[Step, ...] = get_args(Step)
 
 
 class Case(NamedTuple):
@@ -28,15 +31,18 @@ class Case(NamedTuple):
     degraded: bool = False
 
 
-def missing_of(visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
-    """Return the expected sources of which the visit has sent no alternative."""
-    return tuple(expected for expected in point.expects if not set(expected.split("|")) & set(visit.seen))
+def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
+    """Return the expected sources of which the visit has sent no alternative, and whether anybody vouches at all."""
+    unseen = tuple(expected for expected in point.expects if not set(expected.split("|")) & set(visit.seen))
+    unvouched = isinstance(event, Checkpoint) and event.assurance == "claimed"
+    return (ASSURANCE, *unseen) if unvouched else unseen
 
 
 def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None = None) -> Decision:
     """Return the decision: by score, at least each floor, at least what missing evidence asks for.
 
-    While a part is out of order nobody is blocked: the gravest decision is then a review.
+    A checkpoint that nobody vouches for asks for one more proof, however clean: an allow is for a person. While a part
+    is out of order nobody is blocked: the gravest decision is then a review.
     """
     by_score = point.thresholds_for(amount).decision(score_of(case.reasons))
     floors = [
@@ -44,8 +50,9 @@ def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None 
         for floor in policy.floors
         if any(f.code == floor.code and f.doubt_pm >= floor.from_doubt_pm for f in case.findings)
     ]
-    by_missing: Decision = point.when_missing if case.missing else "allow"
-    decision = gravest(by_score, by_missing, *floors)
+    by_missing: Decision = point.when_missing if set(case.missing) - {ASSURANCE} else "allow"
+    by_assurance: Decision = "step_up" if ASSURANCE in case.missing else "allow"
+    decision = gravest(by_score, by_missing, by_assurance, *floors)
     return "review" if case.degraded and decision == "block" else decision
 
 
@@ -59,9 +66,16 @@ def within_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) 
     return gravest(decision, *(attempt.decision for attempt in attempts if attempt.key == key))
 
 
-def with_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) -> tuple[Attempt, ...]:
-    """Remember the decision of an attempt; the oldest beyond the window give way."""
+def with_attempt(
+    attempts: tuple[Attempt, ...], key: bytes, decision: Decision, *, claimed: bool
+) -> tuple[Attempt, ...]:
+    """Remember the decision of an attempt; the oldest beyond the window give way, but not to a mere claim.
+
+    An allow needs no memory, since every decision is at least as grave.
+    """
     others = tuple(attempt for attempt in attempts if attempt.key != key)
+    if decision == "allow" or (claimed and len(others) >= MAX_ATTEMPTS):
+        return attempts
     return (*others, Attempt(key, decision))[-MAX_ATTEMPTS:]
 
 
@@ -105,12 +119,13 @@ def is_decision_point(sighting: Sighting) -> bool:
 
 
 def with_allow(allows: Iterable[OpenAllow], verdict: Verdict) -> tuple[OpenAllow, ...]:
-    """Remember an application's allow until it expires; other verdicts change nothing."""
+    """Remember an application's allow until it expires; beyond the window the earliest steps give way first."""
     kept = tuple(allow for allow in allows if allow.expires_ms > verdict.decided_ms)
     if verdict.decision != "allow" or verdict.application_id is None:
         return kept
     fresh = OpenAllow(verdict.verdict_id, verdict.expires_ms, tuple(getattr(verdict, field) for field in BOUND))
-    return (*kept, fresh)[-MAX_ALLOWS:]
+    ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.value_of("step")), allow.expires_ms))
+    return tuple(ranked[-MAX_ALLOWS:])
 
 
 def revocation(sighting: Sighting, case: Case, decision: Decision, allow: OpenAllow, author: Author) -> Verdict:

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from menshen.contract.events import ChallengeMethod, Money, Step
 from menshen.contract.verdict import SEVERITY, Decision
+from menshen.fraud.visits import SOURCES
 
 Points = Annotated[int, Meta(ge=0, le=1000)]
 LEARNED_RISK, ANOMALY = "LEARNED_RISK", "ANOMALY"
@@ -131,11 +133,23 @@ def _problems(policy: Policy, codes: set[str]) -> Iterable[str]:
     yield from (f"{code} is named, but is no known reason" for code in sorted(named - codes))
     for name in ("login", "eligibility", "agreement", "limit_activation", "fund_transfer"):
         point: DecisionPoint = getattr(policy, name)
-        for thresholds in (point.thresholds, *(band.thresholds for band in point.bands)):
-            if not 0 < thresholds.step_up <= thresholds.review <= thresholds.block:
-                yield f"{name}: thresholds must rise from step_up over review to block, from above 0"
+        yield from (f"{name}: {problem}" for problem in _problems_at(point))
         if point.challenge not in policy.challenges:
             yield f"{name}: challenge {point.challenge!r} has no entry under challenges"
+
+
+def _problems_at(point: DecisionPoint) -> Iterable[str]:
+    reached = [point.thresholds]
+    for band in sorted(point.bands, key=lambda band: Decimal(band.amount)):
+        if any(own > lower for own, lower in zip(astuple(band.thresholds), astuple(reached[-1]), strict=True)):
+            yield f"thresholds from {band.amount} on must not be milder than those below"
+        reached.append(band.thresholds)
+    if any(not 0 < each.step_up <= each.review <= each.block for each in reached):
+        yield "thresholds must rise from step_up over review to block, from above 0"
+    if point.when_missing == "block":
+        yield "when_missing must not be block: what did not come is no guilt"
+    sources = {source for expected in point.expects for source in expected.split("|")}
+    yield from (f"{source!r} is expected, but is no known source" for source in sorted(sources - SOURCES))
 
 
 def gravest(*decisions: Decision) -> Decision:

@@ -35,7 +35,15 @@ from menshen.fraud.scoring import learned_findings, score_of, weigh
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Exemption, OpenAllow, Subject, Visit
 from menshen.fraud.tagging import tag
-from menshen.fraud.visits import keep_standing, keep_visits, layout_of, vector_of, weighing_on, with_sighting
+from menshen.fraud.visits import (
+    counts_for,
+    keep_standing,
+    keep_visits,
+    layout_of,
+    vector_of,
+    weighing_on,
+    with_sighting,
+)
 
 MAX_EXEMPTIONS = 4
 
@@ -85,10 +93,10 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     """Judge one event by what is known of its subject, and learn from it."""
     assessment_id = record_id(rules.tenant, sighting.event.subject_id, sighting.event.event_id, "assessment")
     key, content = bytes.fromhex(assessment_id[:8] + assessment_id[9:13] + assessment_id[14:18]), _content(sighting)
-    known = subject.recent.content_of(key)
+    known = subject.content_of(key)
     if known is not None:
         return Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
-    subject = replace(subject, recent=subject.recent.with_event(key, content))
+    subject = subject.with_event(key, content, claimed=sighting.event.assurance == "claimed")
     subject, visit, findings = _look(subject, sighting, rules)
     case = _case(subject, sighting, visit, findings, rules)
     subject, verdicts = _answer(subject, sighting, case, rules)
@@ -101,7 +109,10 @@ def _content(sighting: Sighting) -> bytes:
 
 
 def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, Visit, list[Finding]]:
-    """Ask every detector that listens; remember what it learned, what it doubts and what it measured."""
+    """Ask every detector that listens; remember what it learned, what it doubts and what it measured.
+
+    The visit that is returned has all that this event brought, also where that is not remembered.
+    """
     states, features, fresh = dict(subject.states), dict[str, float](), list[Finding]()
     family = type(sighting.event)
     for detector in rules.detectors:
@@ -113,14 +124,14 @@ def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, 
     session, now_ms = tag(sighting.event.session_id), sighting.appended_ms
     visits = subject.visits if subject.layout == rules.layout else _without_features(subject.visits)
     visit = next((v for v in visits if v.session == session), Visit(session, now_ms))
-    visit = with_sighting(visit, sighting, features, rules.features)
+    kept, visit = counts_for(visit, sighting), with_sighting(visit, sighting, features, rules.features)
     findings = [*fresh, *weighing_on(subject.standing, session, now_ms)]
     changed = replace(
         subject,
         layout=rules.layout,
         states=states,
-        visits=keep_visits(visits, visit),
-        standing=keep_standing(subject.standing, fresh, session, now_ms),
+        visits=keep_visits(visits, visit) if kept else visits,
+        standing=keep_standing(subject.standing, fresh, sighting),
     )
     return changed, visit, findings
 
@@ -130,7 +141,7 @@ def _without_features(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
 
 
 def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Finding], rules: Rules) -> Case:
-    """Add the learned scores at a decision point, leave out what a passed challenge has answered, and weigh the rest."""
+    """Add the learned scores at a decision point, leave out what a passed challenge answers, and weigh the rest."""
     degraded = rules.model is None
     if is_decision_point(sighting) and rules.model is not None:
         row = np.frombuffer(vector_of(visit, len(rules.features)), dtype=np.float64)[None, :]
@@ -139,11 +150,11 @@ def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Fin
             findings = [*findings, *learned_findings(int(scores.risk[0]), int(scores.anomaly[0]), rules.policy.learned)]
         except ModelError:
             degraded = True
-    answered = _answered(subject.exemptions, sighting, rules.policy)
+    answered = _answered(subject.exemptions, visit.device, sighting.appended_ms, rules.policy)
     weighing = tuple(finding for finding in findings if finding.code not in answered)
     reasons = weigh(weighing, rules.layers, rules.policy)
     point = rules.policy.at(_step_of(sighting))
-    missing = missing_of(visit, point) if is_decision_point(sighting) else ()
+    missing = missing_of(sighting.event, visit, point) if is_decision_point(sighting) else ()
     return Case(weighing, reasons, missing, degraded)
 
 
@@ -151,10 +162,7 @@ def _step_of(sighting: Sighting) -> Step | None:
     return sighting.event.step if isinstance(sighting.event, Checkpoint) else None
 
 
-def _answered(exemptions: Iterable[Exemption], sighting: Sighting, policy: Policy) -> set[str]:
-    if sighting.event.device_id is None:
-        return set()
-    device, now_ms = tag(sighting.event.device_id), sighting.appended_ms
+def _answered(exemptions: Iterable[Exemption], device: bytes, now_ms: int, policy: Policy) -> set[str]:
     live = (e for e in exemptions if e.device == device and e.until_ms > now_ms)
     return {code for e in live for rule in (policy.challenges.get(e.method),) if rule for code in rule.answers}
 
@@ -183,7 +191,9 @@ def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
     decision = decide(case, point, rules.policy, amount)
     if isinstance(event, Checkpoint):
         decision = within_attempt(subject.attempts, attempt_key(event), decision)
-        subject = replace(subject, attempts=with_attempt(subject.attempts, attempt_key(event), decision))
+        claimed = event.assurance == "claimed"
+        attempts = with_attempt(subject.attempts, attempt_key(event), decision, claimed=claimed)
+        subject = replace(subject, attempts=attempts)
     verdict = answer(sighting, case, decision, point, rules.author)
     return replace(subject, allows=with_allow(subject.allows, verdict)), (*revoked, verdict)
 

@@ -3,10 +3,11 @@
 Every record is an array: new fields go to the end, with a default, so that a blob of an earlier release still decodes.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from menshen.contract.events import ChallengeMethod
 from menshen.contract.verdict import BOUND, Decision
@@ -14,6 +15,7 @@ from menshen.fraud.detector import DetectorState, Finding
 
 MAX_SUBJECT_BYTES = 4096
 REMEMBERED_EVENTS = 64
+REMEMBERED_CLAIMS = 32
 _ENTRY_BYTES = 12
 
 
@@ -29,27 +31,34 @@ class RecentEvents(Struct, frozen=True, gc=False, array_like=True):
             at = self.packed.find(key, at + 1)
         return None if at < 0 else self.packed[at + len(key) : at + _ENTRY_BYTES]
 
-    def with_event(self, key: bytes, content: bytes) -> "RecentEvents":
+    def with_event(self, key: bytes, content: bytes, window: int = REMEMBERED_EVENTS) -> "RecentEvents":
         """Add an event; the oldest beyond the window gives way."""
-        return RecentEvents((self.packed + key + content)[-REMEMBERED_EVENTS * _ENTRY_BYTES :])
+        return RecentEvents((self.packed + key + content)[-window * _ENTRY_BYTES :])
 
 
 class Visit(Struct, frozen=True, gc=False, array_like=True):
-    """What came in during one session: the sources seen, the newest feature values (float64), who vouched for it."""
+    """What came in during one session: the sources seen, the newest feature values (float64), whether anybody vouched
+    for it, and the device named last.
+    """
 
     session: bytes
     last_ms: int
     seen: tuple[str, ...] = ()
     features: bytes = b""
     vouched: bool = False
+    device: bytes = b""
 
 
 class Standing(Struct, frozen=True, gc=False, array_like=True):
-    """A doubt that goes on weighing on decisions until `until_ms`; `session` is empty where it weighs on them all."""
+    """A doubt that goes on weighing on decisions until `until_ms`; `session` is empty where it weighs on them all.
+
+    One that nobody vouches for never pushes out one that somebody does.
+    """
 
     finding: Finding
     session: bytes
     until_ms: int
+    vouched: bool = True
 
 
 class Exemption(Struct, frozen=True, gc=False, array_like=True):
@@ -80,10 +89,15 @@ class OpenAllow(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Subject(Struct, frozen=True, gc=False, array_like=True):
-    """One subject. `layout` names the features' order in which the visits' values are packed."""
+    """One subject. `layout` names the features' order in which the visits' values are packed.
 
-    version: int = 1
+    `recent` remembers the events that somebody vouches for, `claims` the others: whoever can only claim to be the
+    subject must not be able to flood the memory until an old event passes for a new one.
+    """
+
+    version: Literal[1] = 1
     recent: RecentEvents = RecentEvents()
+    claims: RecentEvents = RecentEvents()
     layout: int = 0
     visits: tuple[Visit, ...] = ()
     standing: tuple[Standing, ...] = ()
@@ -92,6 +106,17 @@ class Subject(Struct, frozen=True, gc=False, array_like=True):
     allows: tuple[OpenAllow, ...] = ()
     states: dict[str, Any] = {}
     """State by detector. A state that was not looked at since it was read is still packed (`msgspec.Raw`)."""
+
+    def content_of(self, key: bytes) -> bytes | None:
+        """Return the checksum of a remembered event, whoever sent it."""
+        known = self.recent.content_of(key)
+        return self.claims.content_of(key) if known is None else known
+
+    def with_event(self, key: bytes, content: bytes, *, claimed: bool) -> "Subject":
+        """Remember an event among its like."""
+        if claimed:
+            return replace(self, claims=self.claims.with_event(key, content, REMEMBERED_CLAIMS))
+        return replace(self, recent=self.recent.with_event(key, content))
 
     def state_of(self, detector: str, kind: type[DetectorState]) -> DetectorState:
         """Return a detector's state, or an empty one where nothing is known yet."""
@@ -119,5 +144,11 @@ def pack(subject: Subject) -> bytes:
 
 
 def unpack(blob: bytes) -> Subject:
-    """Read a blob back; detectors' states stay packed until they are asked for."""
+    """Read a blob back; detectors' states stay packed until they are asked for.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        It is no blob of this version. A newer release wrote it: calling again does not help.
+    """
     return Subject(*msgspec.structs.astuple(_DECODER.decode(blob)))

@@ -9,9 +9,13 @@ from menshen.contract.events import Device, Event, Keystroke, Location, Login, P
 from menshen.fraud.detector import Finding
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Standing, Visit
+from menshen.fraud.tagging import tag
 
 MAX_VISITS = 3
+MAX_CLAIMED_VISITS = 1
 MAX_STANDING = 8
+SOURCES = frozenset({"device", "typing", "pointer", "gps", "ip", "wifi", "cell"})
+"""What `sources_of` may name."""
 
 
 def sources_of(event: Event) -> tuple[str, ...]:
@@ -44,8 +48,18 @@ def with_sighting(visit: Visit, sighting: Sighting, features: Mapping[str, float
         for i, name in enumerate(order):
             row[i] = features.get(name, row[i])
         values = row.tobytes()
-    vouched = visit.vouched or sighting.event.assurance != "claimed"
-    return Visit(visit.session, max(visit.last_ms, sighting.appended_ms), seen, values, vouched)
+    vouched, device_id = visit.vouched or sighting.teaches, sighting.event.device_id
+    device = visit.device if device_id is None else tag(device_id)
+    return Visit(visit.session, max(visit.last_ms, sighting.appended_ms), seen, values, vouched, device)
+
+
+def counts_for(visit: Visit, sighting: Sighting) -> bool:
+    """Say whether what an event brings is remembered with the visit.
+
+    Whoever logs in vouches for what the visit brought so far; from then on, mere claims add nothing to it. What comes
+    late never does: it may be from another place and time.
+    """
+    return sighting.teaches or not (sighting.deferred or visit.vouched)
 
 
 def vector_of(visit: Visit, n_features: int) -> "array[float]":
@@ -56,26 +70,42 @@ def vector_of(visit: Visit, n_features: int) -> "array[float]":
 
 
 def keep_visits(visits: Iterable[Visit], current: Visit) -> tuple[Visit, ...]:
-    """Keep the newest visits. One that nobody vouches for never displaces one that somebody does."""
+    """Keep the newest visits. Those that nobody vouches for have a place of their own, where they displace no other."""
     others = [visit for visit in visits if visit.session != current.session]
-    ranked = sorted((*others, current), key=lambda visit: (visit.vouched, visit.last_ms, visit.session))
-    return tuple(ranked[-MAX_VISITS:])
+    ranked = sorted((*others, current), key=lambda visit: (visit.last_ms, visit.session))
+    claimed = [visit for visit in ranked if not visit.vouched][-MAX_CLAIMED_VISITS:]
+    return (*claimed, *[visit for visit in ranked if visit.vouched][-MAX_VISITS:])
 
 
 def keep_standing(
-    standing: Iterable[Standing], findings: Iterable[Finding], session: bytes, now_ms: int
+    standing: Iterable[Standing], findings: Iterable[Finding], sighting: Sighting
 ) -> tuple[Standing, ...]:
-    """Drop what has run out, add what stands from now on: one a code and session, the strongest; bounded."""
-    kept = {(s.finding.code, s.session): s for s in standing if s.until_ms > now_ms}
+    """Drop what has run out, add what stands from now on: one a code and session, the strongest; bounded.
+
+    A doubt about a mere claim stays with the session that made it, whatever the detector says: anyone can name anyone.
+    """
+    now_ms, session = sighting.appended_ms, tag(sighting.event.session_id)
+    vouched = sighting.event.assurance != "claimed"
+    live = (s for s in standing if s.until_ms > now_ms)
+    kept = {(s.finding.code, s.session): _vouched(s) if vouched and s.session == session else s for s in live}
     for finding in findings:
-        if finding.stands_ms <= 0:
-            continue
-        where = b"" if finding.subject_wide else session
-        older = kept.get((finding.code, where))
-        if older is None or older.finding.doubt_pm <= finding.doubt_pm:
-            kept[finding.code, where] = Standing(finding, where, now_ms + finding.stands_ms)
-    ranked = sorted(kept.values(), key=lambda s: (s.finding.doubt_pm, s.until_ms, s.finding.code, s.session))
+        if finding.stands_ms > 0:
+            where = b"" if finding.subject_wide and vouched else session
+            fresh = Standing(finding, where, now_ms + finding.stands_ms, vouched)
+            kept[finding.code, where] = _graver(kept.get((finding.code, where), fresh), fresh)
+    ranked = sorted(kept.values(), key=lambda s: (s.vouched, s.finding.doubt_pm, s.until_ms, s.finding.code, s.session))
     return tuple(ranked[-MAX_STANDING:])
+
+
+def _vouched(standing: Standing) -> Standing:
+    return Standing(standing.finding, standing.session, standing.until_ms, vouched=True)
+
+
+def _graver(older: Standing, fresh: Standing) -> Standing:
+    """Return the stronger doubt; where it is the fresh one, it stands no shorter than the older would have."""
+    if older.finding.doubt_pm > fresh.finding.doubt_pm:
+        return older
+    return Standing(fresh.finding, fresh.session, max(older.until_ms, fresh.until_ms), older.vouched or fresh.vouched)
 
 
 def weighing_on(standing: Iterable[Standing], session: bytes, now_ms: int) -> list[Finding]:

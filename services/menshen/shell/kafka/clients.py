@@ -136,34 +136,37 @@ def _fill(batch: Any, pending: list[Outgoing]) -> int:
 
 
 class Reader:
-    """Reads a stretch of one partition, outside of any group."""
+    """Reads stretches of partitions, outside of any group; a client for each topic, which remembers who leads it."""
 
     def __init__(self, settings: DetectSettings) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **connection(settings),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            fetch_max_wait_ms=settings.fetch_wait_ms,
-        )
+        self._settings = settings
+        self._consumers: dict[str, AIOKafkaConsumer] = {}
         self._one_at_a_time = asyncio.Lock()
-
-    async def start(self) -> None:
-        """Connect. Raises `Unavailable` if no broker answers; call again."""
-        try:
-            await self._consumer.start()
-        except KafkaError as error:
-            raise Unavailable(f"kafka: {error}") from error
 
     async def stop(self) -> None:
         """Close."""
-        await self._consumer.stop()
+        for consumer in self._consumers.values():
+            await consumer.stop()
+
+    async def _consumer(self, topic: str) -> AIOKafkaConsumer:
+        if topic not in self._consumers:
+            consumer = AIOKafkaConsumer(
+                **connection(self._settings),
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                fetch_max_wait_ms=self._settings.fetch_wait_ms,
+            )
+            await consumer.start()
+            self._consumers[topic] = consumer
+        return self._consumers[topic]
 
     async def span(self, topic: str, partition: int) -> tuple[int, int]:
         """Return the first offset that is still in a partition, and the one behind its last record."""
         where = TopicPartition(topic, partition)
         try:
-            first = await self._consumer.beginning_offsets([where])
-            end = await self._consumer.end_offsets([where])
+            consumer = await self._consumer(topic)
+            first = await consumer.beginning_offsets([where])
+            end = await consumer.end_offsets([where])
         except KafkaError as error:
             raise Unavailable(f"kafka: {topic}/{partition}: {error}") from error
         return first[where], end[where]
@@ -173,14 +176,15 @@ class Reader:
 
         Raises `Unavailable` when they stop coming; what was yielded until then is good.
         """
-        where = TopicPartition(topic, partition)
+        where, position = TopicPartition(topic, partition), start
         async with self._one_at_a_time:
-            self._consumer.assign([where])
-            self._consumer.seek(where, start)
-            position = start
             while position < end:
                 try:
-                    fetched = await asyncio.wait_for(self._consumer.getone(where), READ_BACK_TIMEOUT_S)
+                    consumer = await self._consumer(topic)
+                    if position == start:
+                        consumer.assign([where])
+                        consumer.seek(where, start)
+                    fetched = await asyncio.wait_for(consumer.getone(where), READ_BACK_TIMEOUT_S)
                 except (TimeoutError, KafkaError) as error:
                     raise Unavailable(f"kafka: {topic}/{partition} at {position}: {error}") from error
                 position = fetched.offset + 1
