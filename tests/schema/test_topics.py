@@ -6,7 +6,7 @@ from tests.schema.reading import EVENT_NAMES
 
 from menshen.contract import topics as names
 from menshen.contract.decoding import MAX_BYTES
-from menshen.shell.topics import Topic, catalogue
+from menshen.shell.kafka.topics import Topic, catalogue
 
 TOPICS = {topic.name: topic for topic in catalogue()}
 HEADERS_AND_FRAME = 64 * 1024

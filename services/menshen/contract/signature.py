@@ -38,9 +38,9 @@ class TrustedKeys:
             raise ValueError("needs one or more Ed25519 public keys in PEM, as `menshen keys new` writes them")
         return cls(wanted)
 
-    def verify(self, value: bytes, headers: Iterable[tuple[str, bytes]]) -> None:
+    def verify(self, value: bytes, headers: Iterable[tuple[str, bytes | None]]) -> None:
         """Return if a trusted key signed exactly these bytes; raise `BadSignature` otherwise."""
-        said = dict(headers)
+        said = {name: content for name, content in headers if content is not None}
         key_id = said.get(KEY_ID_HEADER, b"").decode(errors="replace")
         if not key_id or SIGNATURE_HEADER not in said:
             raise BadSignature("the record is not signed")

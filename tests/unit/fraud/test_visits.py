@@ -1,0 +1,222 @@
+"""What a visit has sent, and which doubts still stand: bounded, and never to be moved by whoever cannot be believed."""
+
+import math
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.fraud.story import HOME, NOON_MS, Story
+
+from menshen.contract.events import (
+    FAMILIES,
+    Cell,
+    Challenge,
+    Checkpoint,
+    Device,
+    Envelope,
+    Keystroke,
+    Location,
+    Login,
+    WifiScan,
+)
+from menshen.fraud.detector import Finding
+from menshen.fraud.sighting import Sighting
+from menshen.fraud.subject import Standing, Visit
+from menshen.fraud.tagging import tag
+from menshen.fraud.visits import (
+    MAX_CLAIMED_VISITS,
+    MAX_STANDING,
+    MAX_VISITS,
+    SOURCES,
+    counts_for,
+    keep_standing,
+    keep_visits,
+    layout_of,
+    sources_of,
+    vector_of,
+    weighing_on,
+    with_sighting,
+)
+
+ORDER = ("age_days", "n_devices", "km")
+HOUR_MS = 3_600_000
+
+
+def sighted(family: type[Envelope], /, **fields: Any) -> Sighting:
+    story = Story()
+    story.send(family, after_s=fields.pop("after_s", 0), **fields)
+    return story.log[0]
+
+
+def visit(name: str, last_ms: int = 0, *, vouched: bool = True) -> Visit:
+    return Visit(tag(name), last_ms, vouched=vouched)
+
+
+def doubt(code: str, doubt_pm: int, stands_ms: int = HOUR_MS, *, subject_wide: bool = False) -> Finding:
+    return Finding(code, doubt_pm, stands_ms, {}, subject_wide)
+
+
+def by_code(standing: tuple[Standing, ...]) -> dict[str, tuple[int, int]]:
+    return {s.finding.code: (s.finding.doubt_pm, s.until_ms - NOON_MS) for s in standing}
+
+
+# Sources
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "sources"),
+    [
+        (Device, {}, ("device",)),
+        (Keystroke, {}, ("typing",)),
+        (Login, {}, ()),
+        (Login, {"ip": "10.0.0.1"}, ("ip",)),
+        (Checkpoint, {}, ()),
+        (Challenge, {}, ()),
+        (Location, {"gps": None}, ()),
+        (Location, {"gps": HOME, "ip": "::1"}, ("gps", "ip")),
+        (Location, {"gps": None, "wifi": WifiScan(bssids=[], rssi_dbm=[])}, ("wifi",)),
+        (Location, {"gps": None, "cell": Cell(mcc=460, mnc=0, area=1, cell=1)}, ("cell",)),
+    ],
+)
+def test_an_event_names_the_sources_that_it_carries(family: Any, fields: Any, sources: tuple[str, ...]) -> None:
+    found = sources_of(sighted(family, **fields).event)
+    assert found == sources
+    assert set(found) <= SOURCES
+
+
+def test_every_family_is_asked_for_its_sources() -> None:
+    """A new family that carries evidence needs a line in `sources_of`."""
+    silent = {"Login", "Checkpoint", "Challenge", "Override", "Label"}
+    assert {family.__name__ for family in FAMILIES} - silent == {"Device", "Keystroke", "Pointer", "Location"}
+
+
+# The visit
+
+
+def test_a_visit_gathers_sources_and_the_newest_values() -> None:
+    first = with_sighting(Visit(tag("v"), 0), sighted(Device), {"age_days": 1.0, "km": 5.0}, ORDER)
+    second = with_sighting(first, sighted(Location, after_s=9), {"km": 7.0, "elsewhere": 1.0}, ORDER)
+    assert second.seen == ("device", "gps")
+    assert (second.last_ms, second.device, second.vouched) == (NOON_MS + 9000, tag("d1"), True)
+    age, n_devices, km = vector_of(second, len(ORDER))
+    assert (age, km) == (1.0, 7.0)
+    assert math.isnan(n_devices)
+
+
+def test_an_event_without_values_leaves_them_as_they_are() -> None:
+    first = with_sighting(Visit(tag("v"), 0), sighted(Device), {"km": 5.0}, ORDER)
+    second = with_sighting(first, sighted(Device, device_id=None), {}, ORDER)
+    assert second.features == first.features
+    assert second.device == first.device
+
+
+def test_values_of_another_length_are_read_as_absent() -> None:
+    old = Visit(tag("v"), 0, features=bytes(8 * 2))
+    assert all(math.isnan(value) for value in vector_of(old, 3))
+    assert len(vector_of(old, 3)) == 3
+    assert all(math.isnan(value) for value in vector_of(Visit(tag("v"), 0), 3))
+
+
+def test_another_order_of_features_has_another_number() -> None:
+    orders = [ORDER, ORDER[::-1], ORDER[:2], ("age_daysn_devices", "km"), ()]
+    assert len({layout_of(order) for order in orders}) == len(orders)
+
+
+@pytest.mark.parametrize(
+    ("assurance", "late_s", "before_login", "after_login"),
+    [
+        ("authenticated", 0, True, True),
+        ("person", 300, True, True),
+        ("person", 301, False, False),
+        ("claimed", 0, True, False),
+        ("claimed", 301, False, False),
+    ],
+)
+def test_what_counts_for_a_visit(assurance: str, late_s: int, before_login: bool, after_login: bool) -> None:
+    seen = sighted(Device, assurance=assurance, late_s=late_s)
+    assert counts_for(visit("v1", vouched=False), seen) is before_login
+    assert counts_for(visit("v1", vouched=True), seen) is after_login
+
+
+def test_the_newest_visits_are_kept_and_the_current_one_once() -> None:
+    kept: tuple[Visit, ...] = ()
+    for i in range(MAX_VISITS + 2):
+        kept = keep_visits(kept, visit(f"v{i}", i))
+    assert {v.session for v in kept} == {tag(f"v{i}") for i in range(2, MAX_VISITS + 2)}
+    again = keep_visits(kept, visit("v3", 99))
+    assert [v.last_ms for v in again if v.session == tag("v3")] == [99]
+    assert len(again) == MAX_VISITS
+
+
+def test_visits_that_nobody_vouches_for_take_only_their_own_place() -> None:
+    kept: tuple[Visit, ...] = ()
+    for i in range(MAX_VISITS):
+        kept = keep_visits(kept, visit(f"v{i}", i))
+    for i in range(50):
+        kept = keep_visits(kept, visit(f"x{i}", 100 + i, vouched=False))
+    assert {v.session for v in kept if v.vouched} == {tag(f"v{i}") for i in range(MAX_VISITS)}
+    assert [v.session for v in kept if not v.vouched] == [tag(f"x{i}") for i in range(50 - MAX_CLAIMED_VISITS, 50)]
+
+
+# The doubts that stand
+
+
+def test_a_doubt_stands_as_long_as_its_detector_says() -> None:
+    standing = keep_standing((), [doubt("A", 500), doubt("B", 500, 0)], sighted(Device))
+    assert by_code(standing) == {"A": (500, HOUR_MS)}
+    assert [f.code for f in weighing_on(standing, tag("v1"), NOON_MS + HOUR_MS - 1)] == ["A"]
+    assert weighing_on(standing, tag("v1"), NOON_MS + HOUR_MS) == []
+    assert keep_standing(standing, [], sighted(Device, after_s=3600)) == ()
+
+
+def test_a_doubt_weighs_on_its_own_session_unless_it_is_about_the_subject() -> None:
+    for subject_wide, elsewhere in ((False, []), (True, ["A"])):
+        standing = keep_standing((), [doubt("A", 500, subject_wide=subject_wide)], sighted(Device))
+        assert [f.code for f in weighing_on(standing, tag("v1"), NOON_MS)] == ["A"]
+        assert [f.code for f in weighing_on(standing, tag("v2"), NOON_MS)] == elsewhere
+
+
+def test_a_doubt_about_a_mere_claim_weighs_on_its_own_session_alone() -> None:
+    standing = keep_standing((), [doubt("A", 500, subject_wide=True)], sighted(Device, assurance="claimed"))
+    assert [f.code for f in weighing_on(standing, tag("v1"), NOON_MS)] == ["A"]
+    assert weighing_on(standing, tag("v2"), NOON_MS) == []
+
+
+def test_the_stronger_doubt_stands_and_for_no_shorter_time() -> None:
+    first = keep_standing((), [doubt("A", 500, 10_000)], sighted(Device))
+    weaker = keep_standing(first, [doubt("A", 499, 90_000)], sighted(Device, after_s=1))
+    assert by_code(weaker) == {"A": (500, 10_000)}
+    stronger = keep_standing(first, [doubt("A", 501, 2_000)], sighted(Device, after_s=1))
+    assert by_code(stronger) == {"A": (501, 10_000)}
+    renewed = keep_standing(first, [doubt("A", 500, 10_000)], sighted(Device, after_s=1))
+    assert by_code(renewed) == {"A": (500, 11_000)}
+
+
+def test_the_strongest_doubts_are_kept() -> None:
+    standing: tuple[Standing, ...] = ()
+    for i in range(MAX_STANDING + 3):
+        standing = keep_standing(standing, [doubt(f"C{i:02}", 100 + i)], sighted(Device))
+    assert sorted(by_code(standing)) == [f"C{i:02}" for i in range(3, MAX_STANDING + 3)]
+
+
+def test_doubts_about_claims_push_out_none_about_a_vouched_session() -> None:
+    standing = keep_standing((), [doubt("A", 1)], sighted(Device))
+    for i in range(30):
+        claim = sighted(Device, assurance="claimed", session_id=f"x{i}", after_s=60)
+        standing = keep_standing(standing, [doubt("B", 1000)], claim)
+    assert len(standing) == MAX_STANDING
+    assert [f.code for f in weighing_on(standing, tag("v1"), NOON_MS)] == ["A"]
+
+
+def test_a_login_vouches_for_the_doubts_of_its_session_too() -> None:
+    claimed = keep_standing((), [doubt("A", 1)], sighted(Device, assurance="claimed"))
+    assert [s.vouched for s in claimed] == [False]
+    assert [s.vouched for s in keep_standing(claimed, [], sighted(Login, session_id="v2"))] == [False]
+    assert [s.vouched for s in keep_standing(claimed, [], sighted(Login))] == [True]
+
+
+def test_what_is_kept_does_not_depend_on_the_order_in_which_it_was_stored() -> None:
+    standing = keep_standing((), [doubt(f"C{i}", 100 + i) for i in range(MAX_STANDING)], sighted(Device))
+    fresh = [doubt("D", 103)]
+    assert keep_standing(standing[::-1], fresh, sighted(Device)) == keep_standing(standing, fresh, sighted(Device))
+    assert replace(standing[0]) == standing[0]
