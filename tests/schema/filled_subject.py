@@ -30,16 +30,16 @@ def filled_subject() -> Subject:
     """Return a subject with every member filled, and with what each detector learns from the examples."""
     now_ms = 1_795_514_600_000
     finding = Finding("NEW_DEVICE", 1000, HOUR_MS, {"known_devices": 2.0}, subject_wide=True)
-    bound = ("v-1", "app-1", "fund_transfer", 1, "draw-1", "payee-1", "device-1", "5000.00", "CNY")
+    verdict = bytes.fromhex("7d65909a0150ef91f9a628c76c3ebefc")
     return Subject(
         recent=RecentEvents().with_event(b"12345678", b"abcd").with_event(b"87654321", b"dcba"),
         claims=RecentEvents().with_event(b"claimed!", b"ffff"),
         layout=3_735_928_559,
-        visits=(Visit(tag("v-1"), now_ms, ("device", "gps"), b"\0" * 16, True, tag("device-1")),),
+        visits=(Visit(tag("v-1"), now_ms, 0b1001, b"\0" * 16, True, tag("device-1")),),
         standing=(Standing(finding, tag("v-1"), now_ms + HOUR_MS, False),),
         exemptions=(Exemption("face", tag("device-1"), now_ms + HOUR_MS),),
         attempts=(Attempt(tag("attempt"), "step_up"),),
-        allows=(OpenAllow("7d65909a-0150-ef91-f9a6-28c76c3ebefc", now_ms + HOUR_MS, bound),),
+        allows=(OpenAllow(verdict, now_ms + HOUR_MS, "app-1", "fund_transfer", 1, "draw-1", "5000.00"),),
         states=states(),
     )
 

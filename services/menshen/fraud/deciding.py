@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple, get_args
+from uuid import UUID
 
 from menshen.contract.assessment import Reason, Versions
 from menshen.contract.events import Checkpoint, Event, Login, Step
@@ -13,6 +14,7 @@ from menshen.fraud.scoring import score_of
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Attempt, OpenAllow, Visit
 from menshen.fraud.tagging import tag
+from menshen.fraud.visits import seen_in
 
 MAX_REASONS = 8
 MAX_ATTEMPTS = 8
@@ -33,7 +35,8 @@ class Case(NamedTuple):
 
 def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
     """Return the expected sources of which the visit has sent no alternative, and whether anybody vouches at all."""
-    unseen = tuple(expected for expected in point.expects if not set(expected.split("|")) & set(visit.seen))
+    seen = seen_in(visit)
+    unseen = tuple(expected for expected in point.expects if not set(expected.split("|")) & seen)
     unvouched = isinstance(event, Checkpoint) and event.assurance == "claimed"
     return (ASSURANCE, *unseen) if unvouched else unseen
 
@@ -123,28 +126,33 @@ def with_allow(allows: Iterable[OpenAllow], verdict: Verdict) -> tuple[OpenAllow
     kept = tuple(allow for allow in allows if allow.expires_ms > verdict.decided_ms)
     if verdict.decision != "allow" or verdict.application_id is None:
         return kept
-    fresh = OpenAllow(verdict.verdict_id, verdict.expires_ms, tuple(getattr(verdict, field) for field in BOUND))
-    ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.value_of("step")), allow.expires_ms))
+    remembered = (getattr(verdict, field) for field in OpenAllow.__struct_fields__ if field != "verdict")
+    fresh = OpenAllow(UUID(verdict.verdict_id).bytes, *remembered)
+    ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.step), allow.expires_ms))
     return tuple(ranked[-MAX_ALLOWS:])
 
 
 def revocation(sighting: Sighting, case: Case, decision: Decision, allow: OpenAllow, author: Author) -> Verdict:
-    """Return the verdict that takes back an earlier allow, bound to the same things as that one."""
+    """Return the verdict that takes back an earlier allow; it belongs to the session of the event that gave cause."""
     event = sighting.event
     return Verdict(
         verdict_id=record_id(author.tenant, event.subject_id, event.event_id, f"revoke:{allow.verdict_id}"),
         kind="revoke",
         event_id=event.event_id,
         subject_id=event.subject_id,
+        session_id=event.session_id,
+        application_id=allow.application_id,
+        step=allow.step,
+        attempt=allow.attempt,
+        draw_id=allow.draw_id,
+        revokes=allow.verdict_id,
         decision=decision,
         score=score_of(case.reasons),
         decided_ms=sighting.appended_ms,
         expires_ms=allow.expires_ms,
-        revokes=allow.verdict_id,
         reasons=case.reasons[:MAX_REASONS],
         versions=author.versions,
         degraded=case.degraded,
-        **{field: allow.value_of(field) for field in BOUND},
     )
 
 

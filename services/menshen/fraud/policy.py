@@ -149,7 +149,7 @@ def _problems_at(point: DecisionPoint) -> Iterable[str]:
     if point.when_missing == "block":
         yield "when_missing must not be block: what did not come is no guilt"
     sources = {source for expected in point.expects for source in expected.split("|")}
-    yield from (f"{source!r} is expected, but is no known source" for source in sorted(sources - SOURCES))
+    yield from (f"{source!r} is expected, but is no known source" for source in sorted(sources - set(SOURCES)))
 
 
 def gravest(*decisions: Decision) -> Decision:

@@ -204,8 +204,8 @@ def _revoke(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
         return subject, ()
     kept, revoked = list[OpenAllow](), list[Verdict]()
     for allow in (a for a in subject.allows if a.expires_ms > sighting.appended_ms):
-        point = rules.policy.at(allow.value_of("step"))
-        decision = decide(case._replace(missing=()), point, rules.policy, allow.value_of("amount_max"))
+        point = rules.policy.at(allow.step)
+        decision = decide(case._replace(missing=()), point, rules.policy, allow.amount_max)
         if is_grave(decision):
             revoked.append(revocation(sighting, case, decision, allow, rules.author))
         else:

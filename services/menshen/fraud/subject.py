@@ -4,13 +4,14 @@ Every record is an array: new fields go to the end, with a default, so that a bl
 """
 
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from menshen.contract.events import ChallengeMethod
-from menshen.contract.verdict import BOUND, Decision
+from menshen.contract.events import ChallengeMethod, Step
+from menshen.contract.verdict import Decision
 from menshen.fraud.detector import DetectorState, Finding
 
 MAX_SUBJECT_BYTES = 4096
@@ -37,13 +38,13 @@ class RecentEvents(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Visit(Struct, frozen=True, gc=False, array_like=True):
-    """What came in during one session: the sources seen, the newest feature values (float64), whether anybody vouched
-    for it, and the device named last.
+    """What came in during one session: the sources seen (one bit each), the newest feature values (float64), whether
+    anybody vouched for it, and the device named last.
     """
 
     session: bytes
     last_ms: int
-    seen: tuple[str, ...] = ()
+    seen: int = 0
     features: bytes = b""
     vouched: bool = False
     device: bytes = b""
@@ -77,15 +78,23 @@ class Attempt(Struct, frozen=True, gc=False, array_like=True):
 
 
 class OpenAllow(Struct, frozen=True, gc=False, array_like=True):
-    """An allow that has not expired; `bound` holds its values of `contract.verdict.BOUND`, in that order."""
+    """An allow that has not expired: what it takes to judge it again, and to say which one is taken back.
 
-    verdict_id: str
+    `verdict` holds the 16 bytes of the verdict's id.
+    """
+
+    verdict: bytes
     expires_ms: int
-    bound: tuple[str | int | None, ...]
+    application_id: str
+    step: Step
+    attempt: int
+    draw_id: str | None
+    amount_max: str | None
 
-    def value_of(self, field: str) -> Any:
-        """Return one of the bound values by its field's name."""
-        return self.bound[BOUND.index(field)]
+    @property
+    def verdict_id(self) -> str:
+        """The verdict's id as it was published."""
+        return str(UUID(bytes=self.verdict))
 
 
 class Subject(Struct, frozen=True, gc=False, array_like=True):

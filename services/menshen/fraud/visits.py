@@ -13,9 +13,9 @@ from menshen.fraud.tagging import tag
 
 MAX_VISITS = 3
 MAX_CLAIMED_VISITS = 1
-MAX_STANDING = 8
-SOURCES = frozenset({"device", "typing", "pointer", "gps", "ip", "wifi", "cell"})
-"""What `sources_of` may name."""
+MAX_STANDING = 6
+SOURCES = ("device", "typing", "pointer", "gps", "ip", "wifi", "cell")
+"""What `sources_of` may name, in the order of the bits of `Visit.seen`: a new one goes to the end."""
 
 
 def sources_of(event: Event) -> tuple[str, ...]:
@@ -34,6 +34,11 @@ def sources_of(event: Event) -> tuple[str, ...]:
     return ()
 
 
+def seen_in(visit: Visit) -> set[str]:
+    """Return the names of the sources that a visit has sent."""
+    return {source for bit, source in enumerate(SOURCES) if visit.seen >> bit & 1}
+
+
 def layout_of(features: tuple[str, ...]) -> int:
     """Return a number that changes when the features or their order do: packed values are then read as absent."""
     return zlib.crc32("\n".join(features).encode())
@@ -41,7 +46,9 @@ def layout_of(features: tuple[str, ...]) -> int:
 
 def with_sighting(visit: Visit, sighting: Sighting, features: Mapping[str, float], order: tuple[str, ...]) -> Visit:
     """Return the visit with the sources and feature values of one more event."""
-    seen = tuple(sorted({*visit.seen, *sources_of(sighting.event)}))
+    seen = visit.seen
+    for source in sources_of(sighting.event):
+        seen |= 1 << SOURCES.index(source)
     values = visit.features
     if features:
         row = vector_of(visit, len(order))

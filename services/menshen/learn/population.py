@@ -13,7 +13,7 @@ from menshen.learn.visits import Told
 
 TAKEN_OVER = 0.09
 """Share of honest customers whose account is stolen at some time."""
-FAMILIES = 0.1
+FAMILIES = 0.2
 """Share of honest customers who share a household's tablet and address with others."""
 MADE_UP = 0.08
 """Accounts opened for a fraud, for each honest customer."""

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from menshen.contract.events import Checkpoint
-from menshen.contract.verdict import BOUND
 from menshen.fraud.deciding import MAX_ALLOWS, MAX_ATTEMPTS
 from menshen.fraud.detector import Finding
 from menshen.fraud.detectors import FEATURES
@@ -34,8 +32,8 @@ from menshen.fraud.visits import MAX_CLAIMED_VISITS, MAX_STANDING, MAX_VISITS, S
 
 FUTURE_MS = 2**45
 TAG = b"8 bytes!"
-STATE = NewDeviceState((KnownDevice(TAG, 1, 2, proven=True),))
-BOUND_VALUES = ("v" * 36, "a" * 36, "fund_transfer", 1000, "w" * 36, "p" * 36, "d" * 36, "999999999999.99", "CNY")
+STATE = NewDeviceState((KnownDevice(TAG, 1, proven=True),))
+ALLOW = OpenAllow(bytes(range(16)), FUTURE_MS, "a" * 64, "limit_activation", 1000, "w" * 64, "999999999999.99")
 
 
 def full(evidence: int = 3) -> Subject:
@@ -46,11 +44,11 @@ def full(evidence: int = 3) -> Subject:
         recent=RecentEvents(bytes(12 * REMEMBERED_EVENTS)),
         claims=RecentEvents(bytes(12 * REMEMBERED_CLAIMS)),
         layout=2**32 - 1,
-        visits=(Visit(TAG, FUTURE_MS, tuple(sorted(SOURCES)), bytes(8 * len(FEATURES)), True, TAG),) * n_visits,
+        visits=(Visit(TAG, FUTURE_MS, 2 ** len(SOURCES) - 1, bytes(8 * len(FEATURES)), True, TAG),) * n_visits,
         standing=(Standing(finding, TAG, FUTURE_MS),) * MAX_STANDING,
         exemptions=(Exemption("bank_card", TAG, FUTURE_MS),) * MAX_EXEMPTIONS,
         attempts=(Attempt(TAG, "step_up"),) * MAX_ATTEMPTS,
-        allows=(OpenAllow("v" * 36, FUTURE_MS, BOUND_VALUES),) * MAX_ALLOWS,
+        allows=(ALLOW,) * MAX_ALLOWS,
     )
 
 
@@ -110,10 +108,8 @@ def test_a_blob_of_another_version_is_refused_not_misread() -> None:
             unpack(msgspec.msgpack.encode(changed))
 
 
-def test_a_bound_value_is_found_by_its_name() -> None:
-    allow = OpenAllow("v", 0, BOUND_VALUES)
-    assert {field: allow.value_of(field) for field in BOUND} == dict(zip(BOUND, BOUND_VALUES, strict=True))
-    assert set(BOUND) - {"amount_max"} <= set(Checkpoint.__struct_fields__)
+def test_an_allow_knows_the_id_of_its_verdict() -> None:
+    assert ALLOW.verdict_id == "00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
 keys = st.binary(min_size=8, max_size=8)

@@ -34,7 +34,7 @@ def read(folder: Path, text: str) -> Topic:
 def test_a_declaration_names_kafkas_own_settings(tmp_path: Path) -> None:
     assert read(tmp_path, EVENTS).settings == {
         "cleanup.policy": "delete",
-        "compression.type": "producer",
+        "compression.type": "uncompressed",
         "max.message.bytes": "1048588",
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": "1",

@@ -124,9 +124,7 @@ class InhumanTyping:
         evidence = {
             "n_keys": float(len(typing.holds)),
             "keys_per_s": round(typing.keys_per_s, 1),
-            "steadiness": round(min(99.0, steady), 1),
-            "brief_holds": float(sum(hold < self.brief_ms for hold in typing.holds)),
-            "replayed": float(replayed),
+            **({"replayed": 1.0} if replayed else {"unlikely": round(min(99.0, max(steady, brief)), 1)}),
         }
         return (Finding("INHUMAN_TYPING", doubt_pm, self.stands_ms, evidence),)
 

@@ -13,11 +13,10 @@ DAY_MS = 86_400_000
 
 
 class KnownDevice(Struct, frozen=True, gc=False, array_like=True):
-    """A device on which the subject was vouched for: when first, when last, and whether the person was proven there."""
+    """A device on which the subject was vouched for: since when, and whether the person was proven there."""
 
     device: bytes
     first_ms: int
-    last_ms: int
     proven: bool = False
 
 
@@ -32,8 +31,9 @@ class NewDevice:
     """Doubt a device that this subject did not use before, and go on doubting it until it has settled in.
 
     Fires on the first sight of a device when the subject already has another one, and for `settles_ms` after it, since
-    a thief who got in once is no more trustworthy at his second visit. A challenge that was passed on the device
-    settles it at once. Must not fire for a subject's very first device: no history is not guilt.
+    a thief who got in once is no more trustworthy at his second visit. A proof of the person that was passed on the
+    device settles it at once; a one-time code does not, since it proves a phone number. Must not fire for a subject's
+    very first device: no history is not guilt.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ class NewDevice:
         failed = isinstance(event, Login | Challenge) and event.outcome not in ("success", "passed")
         if not sighting.teaches or failed:
             return state
-        known = next((d for d in state.devices if d.device == device), KnownDevice(device, now_ms, now_ms))
-        proven = known.proven or isinstance(event, Challenge)
-        newest = KnownDevice(device, known.first_ms, max(known.last_ms, now_ms), proven)
+        known = next((d for d in state.devices if d.device == device), KnownDevice(device, now_ms))
+        proven = known.proven or (isinstance(event, Challenge) and event.method != "otp")
+        newest = KnownDevice(device, known.first_ms, proven)
         others = tuple(d for d in state.devices if d.device != device)
         return NewDeviceState((*others, newest)[-self.capacity :])
