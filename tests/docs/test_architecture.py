@@ -1,0 +1,180 @@
+"""The walk that ARCHITECTURE.md tells is the walk of a real event, through a real worker, broker and Valkey."""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+
+import aiokafka
+import pytest
+from tests.docs.pages import ROOT, prose, section
+
+from menshen.client import EventProducer
+from menshen.contract import topics
+from menshen.contract.events import Checkpoint
+from menshen.detect.rules import Rulebook, load_rules
+from menshen.detect.service import Detect
+from menshen.shell.embedded.servers import EmbeddedBroker, EmbeddedValkey
+from menshen.shell.geo import GeoBase
+from menshen.shell.settings import DetectSettings, read_settings
+from menshen.shell.signing import new_key_pair
+
+PAGE = "ARCHITECTURE.md"
+WALK, TAKEOVER = "## The walk of one event", "## Where a new owner begins"
+OURS = ROOT / "services" / "menshen"
+AIOKAFKA = Path(aiokafka.__file__).parent
+ITEM = re.compile(r"^\d+\. `([\w/.]+)`(?: `([\w.]+)`)?", re.MULTILINE)
+BEGINS = ("detect/arrivals.py", "decode")
+
+Call = tuple[str, str]
+"""A file below services/menshen and a function in it; for a script, its path and nothing."""
+
+
+class Trace:
+    """The calls of this thread from now on, each when it first comes; from `begins` on, if that is named.
+
+    What stands on the stack when it begins comes first: that is what had called it.
+    """
+
+    def __init__(self, begins: Call | None = None) -> None:
+        self.calls = dict[Call, None]()
+        self._begins = begins
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        if event != "call" or not (call := call_of(frame.f_code)):
+            return
+        if self._begins and not self.calls and call != self._begins:
+            return
+        for caller in () if self.calls else callers(frame):
+            self.calls[caller] = None
+        self.calls[call] = None
+        if call == ("shell/redis/store.py", "Store._call"):
+            self.calls[f"shell/redis/lua/{frame.f_locals['script']}.lua", ""] = None
+
+
+def call_of(code: CodeType) -> Call | None:
+    path = Path(code.co_filename)
+    if path.is_relative_to(OURS):
+        return path.relative_to(OURS).as_posix(), code.co_qualname
+    return ("aiokafka", code.co_qualname) if path.is_relative_to(AIOKAFKA) else None
+
+
+def callers(frame: FrameType) -> list[Call]:
+    found = list[Call]()
+    while above := frame.f_back:
+        found += filter(None, [call_of(above.f_code)])
+        frame = above
+    return found[::-1]
+
+
+@contextmanager
+def traced(trace: Trace) -> Iterator[None]:
+    sys.setprofile(trace)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.fixture(scope="module")
+def traces() -> tuple[Trace, Trace]:
+    """What a worker calls on its way to its first claim, and then for one checkpoint."""
+    with EmbeddedBroker(dict.fromkeys(topics.ALL, 1)) as broker, EmbeddedValkey() as valkey:
+        given = {
+            "MENSHEN_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "MENSHEN_REDIS_URL": valkey.url,
+            "MENSHEN_PEPPER": "of this test and no other",
+            "MENSHEN_SIGNING_KEY": new_key_pair()[0],
+        }
+        return asyncio.run(judge_one(read_settings(DetectSettings, given)))
+
+
+async def judge_one(settings: DetectSettings) -> tuple[Trace, Trace]:
+    geo = GeoBase(None)
+    detect = Detect(settings, Rulebook(load_rules(settings, geo.version)), geo)
+    await detect.connect()
+    first, then = Trace(), Trace(BEGINS)
+    with traced(first):
+        working = asyncio.create_task(detect.worker.run())
+        await until(lambda: ("detect/worker.py", "Worker._work") in first.calls)
+    with traced(then):
+        await asyncio.to_thread(send_one, settings.kafka_bootstrap_servers)
+        await until(lambda: ("aiokafka", "AIOKafkaConsumer.commit") in then.calls)
+    detect.worker.stop()
+    await working
+    await detect.close()
+    return first, then
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not done():  # noqa: ASYNC110  # what is waited for are calls, and they tell nobody
+            await asyncio.sleep(0.02)
+
+
+def send_one(kafka: str) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    asked = Checkpoint(
+        event_id="e-1",
+        subject_id="s-1",
+        session_id="v-1",
+        seq=1,
+        occurred_ms=now_ms,
+        received_ms=now_ms,
+        assurance="authenticated",
+        product_id="cash-loan",
+        application_id="app-1",
+        device_id="d-1",
+        step="eligibility",
+        attempt=1,
+    )
+    with EventProducer(kafka) as producer:
+        producer.send(asked).wait(30)
+
+
+def told(heading: str) -> list[Call]:
+    return ITEM.findall(section(PAGE, heading))
+
+
+def test_the_walk_stands_in_the_order_in_which_the_code_runs(traces: tuple[Trace, Trace]) -> None:
+    _, event = traces
+    walk = told(WALK)
+    assert len(walk) > 20
+    assert [call for call in event.calls if call in walk] == walk
+
+
+def test_a_new_owner_begins_in_the_order_that_the_page_tells(traces: tuple[Trace, Trace]) -> None:
+    first, _ = traces
+    walk = told(TAKEOVER)
+    assert len(walk) > 5
+    assert [call for call in first.calls if call in walk] == walk
+
+
+def test_the_walk_leaves_out_no_file_that_runs(traces: tuple[Trace, Trace]) -> None:
+    """A file that an event meets and that the page does not name would be found by nobody who reads it."""
+    _, event = traces
+    named = re.findall(r"`([\w/]+(?:\.\w+|/))`", section(PAGE, WALK))
+    ran = {file for file, _ in event.calls} - {"aiokafka"}
+    assert [file for file in sorted(ran) if not file.startswith(tuple(named))] == []
+
+
+def test_the_folders_of_the_map_are_the_folders_that_there_are() -> None:
+    mapped = set(re.findall(r"^\| `services/menshen/([\w/]+)/`", section(PAGE, "## The folders"), re.MULTILINE))
+    below = {path.parent.relative_to(OURS).as_posix() for path in OURS.rglob("*.py")} - {"."}
+    covered = {
+        "fraud/detectors/device",
+        "fraud/detectors/place",
+        "fraud/detectors/behaviour",
+        "fraud/detectors/conduct",
+    }
+    assert mapped == below - covered
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    names = re.findall(r"`([\w./]+\.(?:py|lua|toml|md))`", prose(PAGE))
+    folders = (ROOT, OURS, OURS / "shell/redis/lua")
+    assert [name for name in names if not any((folder / name).exists() for folder in folders)] == []
