@@ -18,7 +18,8 @@ test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol s
 	$(BIN)/python -m pytest $(ARGS)
 
 unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
-	$(BIN)/python -m pytest -q tests/unit tests/contract tests/schema tests/architecture $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore tests/unit/learn \
+		tests/unit tests/contract tests/schema tests/architecture tests/docs/test_links.py $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, formatting, mypy --strict, import-linter, codespell
 	$(BIN)/ruff check .

@@ -159,7 +159,7 @@ def sightings(draw: st.DrawFn, *kinds: type[Envelope]) -> Sighting:
 
 
 @cache
-def drawn_sightings(kind: type[Envelope], n_draws: int = 60) -> tuple[Sighting, ...]:
+def drawn_sightings(kind: type[Envelope], n_draws: int = 20) -> tuple[Sighting, ...]:
     """Draw the same sightings of a family at each call: to make long histories of, for which drawing is too slow."""
     drawn: dict[bytes, Sighting] = {}
 

@@ -128,7 +128,7 @@ def test_the_state_stays_small_whatever_comes(detector: AnyDetector) -> None:
 
 
 @every_detector
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_does_not_teach_never_lessens_a_later_doubt(detector: AnyDetector, data: st.DataObject) -> None:
     """Whoever can only claim to be the subject, or sends late, must not be able to talk a doubt away."""

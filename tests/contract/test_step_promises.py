@@ -19,6 +19,8 @@ from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import Outcome, Rules, step
 from menshen.fraud.subject import NOBODY, Subject, pack, unpack
 
+pytestmark = pytest.mark.slow
+
 RULES = rules()
 SEVERE = policy_with(weights=dict.fromkeys(RULES.policy.weights, 1000))
 STRICT = rules(policy=SEVERE)

@@ -34,6 +34,8 @@ from menshen.fraud.subject import (
 )
 from menshen.fraud.visits import MAX_CLAIMED_VISITS, MAX_STANDING, MAX_VISITS, SOURCES
 
+pytestmark = pytest.mark.slow
+
 POLICY = Path(__file__).parents[2] / "deploy" / "policy" / "default.toml"
 TAG, NOW_MS = b"12345678", 2**41
 ENVELOPE: dict[str, Any] = {"subject_id": "s", "seq": 0, "received_ms": 0, "product_id": "p", "field": "other"}

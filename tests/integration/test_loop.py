@@ -108,7 +108,7 @@ class World:
         await Publisher.publish(self.publisher, EVENTS, PARTITION, records)
 
     async def claim(self) -> Partition:
-        return await self.takeover.claim(PARTITION)
+        return await self.takeover.claim(PARTITION, N_PARTITIONS)
 
     async def judge(self, owned: Partition, n: int = 1000) -> None:
         """Judge what waits in the log, at most `n` records a batch."""
@@ -340,6 +340,13 @@ async def test_what_was_accepted_makes_the_owner_claim_anew_and_no_state_is_set_
         await world.judge(owned)
     await world.store.accept(PARTITION, 2)
     assert await world.store.mark(PARTITION) == 4
+
+
+async def test_another_number_of_partitions_than_the_state_was_begun_with_is_refused(world: World) -> None:
+    await world.claim()
+    with pytest.raises(Refusal, match="has 8 partitions, and had 6"):
+        await world.takeover.claim(PARTITION, 8)
+    await world.claim()
 
 
 async def test_a_state_that_is_ahead_of_its_log_is_refused(world: World, redis_url: str, tenant: str) -> None:

@@ -40,6 +40,7 @@ def test_no_description_and_no_rule_is_left_over() -> None:
     assert set(RULES) <= {title for title, _ in fields}
 
 
+@pytest.mark.slow
 @named
 @settings(max_examples=25)
 @given(data=st.data())
@@ -48,6 +49,7 @@ def test_the_schema_takes_every_event_that_the_decoder_takes(name: str, data: st
     assert is_valid(name, json.loads(encode_event(event)))
 
 
+@pytest.mark.slow
 @named
 @settings(max_examples=10)
 @given(data=st.data())

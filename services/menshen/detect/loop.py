@@ -4,9 +4,6 @@ Nothing is stepped or published that `open` did not allow; nothing is saved that
 is byte-identical, because what was observed is stored with the intent before the step, and with the record after it.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,13 +12,13 @@ from menshen.contract.assessment import Observed
 from menshen.contract.dead_letter import RejectReason
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, VERDICTS
 from menshen.contract.verdict import Verdict
+from menshen.detect.account import Published, Stopwatch, tell
 from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode, shared_of
 from menshen.detect.partition import Partition
 from menshen.detect.rules import Rulebook
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import Outcome, step
 from menshen.fraud.subject import NOBODY, Subject, pack, unpack
-from menshen.shell import metrics
 from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
 from menshen.shell.kafka.clients import Outgoing, Publisher
@@ -68,24 +65,26 @@ class Loop:
 
     async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> None:
         """Judge one batch: nothing is published unless all that stands before it went well."""
-        with _timed("decode"):
+        stopwatch = Stopwatch()
+        with stopwatch.stage("decode"):
             batch = decode(records, n_partitions, owned.subjects, owned.quarantined)
-        with _timed("observe"):
+        with stopwatch.stage("observe"):
             observed = await self._observe(batch, owned)
-        with _timed("open"):
+        with stopwatch.stage("open"):
             observed = await self._open(batch, owned, observed)
-        with _timed("step"):
+        with stopwatch.stage("step"):
             judged = self._step(batch, owned, observed)
-        with _timed("publish"):
-            await self._publish(batch, owned, judged)
+        with stopwatch.stage("publish"):
+            published = await self._publish(batch, owned, judged)
         self._remember(batch, owned, judged)
+        tell(owned.number, batch, published, stopwatch)
 
     async def save(self, owned: Partition) -> None:
         """Write a snapshot of what was judged since the last one."""
         if not owned.unsaved:
             return
         marks = owned.marks()
-        with _timed("save"):
+        with Stopwatch().stage("save"):
             blobs = {name: pack(owned.subjects[name]) for name in sorted(owned.changed)}
             await self._store.save(owned.claim, owned.number, marks, blobs)
         owned.saved(marks)
@@ -135,7 +134,7 @@ class Loop:
             judged.append(Judged(arrival, outcome))
         return judged
 
-    async def _publish(self, batch: Batch, owned: Partition, judged: list[Judged]) -> None:
+    async def _publish(self, batch: Batch, owned: Partition, judged: list[Judged]) -> Published:
         """Append what the log does not have: assessments and dead letters first, then the verdicts."""
         reused = (j.arrival.record for j in judged if j.outcome.rejection)
         dead = batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
@@ -148,7 +147,8 @@ class Loop:
         answers = [self._signed(verdict) for verdict in verdicts]
         if (end := await self._publisher.publish(VERDICTS, owned.number, answers)) is not None:
             owned.answered_end = end
-        _count(batch, judged, dead, verdicts)
+        n_known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
+        return Published(dead, verdicts, n_known)
 
     def _signed(self, verdict: Verdict) -> Outgoing:
         value = msgspec.json.encode(verdict)
@@ -164,22 +164,3 @@ class Loop:
 def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:
     known = ((a.record.offset, owned.journal.get(a.key)) for a in batch.arrivals)
     return {offset: entry.observed for offset, entry in known if entry}
-
-
-def _count(batch: Batch, judged: list[Judged], dead: list[Outgoing], verdicts: list[Verdict]) -> None:
-    known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
-    metrics.EVENTS.labels("judged").inc(len(judged) - known)
-    metrics.EVENTS.labels("known").inc(known)
-    metrics.EVENTS.labels("rejected").inc(len(dead))
-    metrics.BATCH_EVENTS.observe(len(batch.arrivals) + len(batch.dead))
-    for letter in dead:
-        metrics.REJECTIONS.labels(dict(letter.headers)["reason"].decode()).inc()
-    for verdict in verdicts:
-        metrics.VERDICTS.labels(verdict.kind, verdict.decision).inc()
-
-
-@contextmanager
-def _timed(stage: str) -> Iterator[None]:
-    started_s = time.perf_counter()
-    yield
-    metrics.STAGE_MS.labels(stage).observe((time.perf_counter() - started_s) * 1000)

@@ -32,11 +32,13 @@ class Takeover:
     def __init__(self, store: Store, reader: Reader) -> None:
         self._store, self._reader = store, reader
 
-    async def claim(self, number: int) -> Partition:
+    async def claim(self, number: int, n_partitions: int) -> Partition:
         """Become the owner, and read what is published beyond the mark.
 
-        Raises `Refusal` if the log does not reach back to the mark, or ends before it.
+        Raises `Refusal` if the log does not reach back to the mark, or ends before it, or if the number of partitions
+        has changed.
         """
+        await self._refuse_moved_subjects(n_partitions)
         claim = await self._store.claim(number)
         run = self._store.run
         owned = Partition(number, claim._replace(run=run))
@@ -47,6 +49,15 @@ class Takeover:
         await self._read_answers(owned)
         log.info("claimed", partition=number, mark=claim.marks.mark, journal=len(owned.journal))
         return owned
+
+    async def _refuse_moved_subjects(self, n_partitions: int) -> None:
+        """With another number of partitions subjects lie elsewhere than their state does."""
+        settled = await self._store.settled_partitions(n_partitions)
+        if settled != n_partitions:
+            raise Refusal(
+                f"DEGRADED: {EVENTS} has {n_partitions} partitions, and had {settled} when this state was begun:"
+                " go back to that number, or begin with a new tenant"
+            )
 
     async def refuse_a_gap(self, owned: Partition) -> None:
         """Never skip silently: events that the log has lost cannot be judged any more, and nobody may pretend so."""

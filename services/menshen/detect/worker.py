@@ -100,12 +100,11 @@ class Worker:
         metrics.SUBJECTS.set(sum(len(owned.subjects) for owned in self._owned.values()))
 
     async def _work(self, owned: Partition) -> None:
-        n_partitions = len(self._consumer.partitions_for_topic(EVENTS) or ())
         try:
             if owned.waiting and owned.waiting[0].offset > owned.position:
                 await self._takeover.refuse_a_gap(owned)
             while batch := owned.take(self._settings.batch_max):
-                await self._loop.batch(owned, batch, n_partitions)
+                await self._loop.batch(owned, batch, self._n_partitions())
             if time.monotonic() - owned.saved_at_s >= self._settings.save_interval_ms / 1000:
                 await self._save(owned)
         except StepFailed as failed:
@@ -136,7 +135,7 @@ class Worker:
             if not await still_ours(self._consumer, number, await self._committed(where)):
                 self.waiting.pop(number, None)
                 return
-            owned = await self._takeover.claim(number)
+            owned = await self._takeover.claim(number, self._n_partitions())
         except (Unavailable, Stale) as outage:
             self._postpone(number, str(outage))
             return
@@ -157,6 +156,9 @@ class Worker:
         except (TimeoutError, KafkaError) as error:
             raise Unavailable(f"kafka: the group does not answer: {error!r}") from error
 
+    def _n_partitions(self) -> int:
+        return len(self._consumer.partitions_for_topic(EVENTS) or ())
+
     def _forget(self, owned: Partition, why: str) -> None:
         """Drop what is in memory; the partition is claimed again, and its journal tells what was published."""
         self._owned.pop(owned.number, None)
@@ -171,6 +173,7 @@ class Worker:
         self._pause_s[number] = min(pause_s * 2, LONGEST_PAUSE_S)
         self._not_before_s[number] = time.monotonic() + pause_s
         self.waiting[number] = why
+        self._count_partitions()
         log.warning("waiting", partition=number, why=why, pause_s=pause_s)
 
     async def _assigned(self, numbers: list[int]) -> None:
@@ -193,5 +196,7 @@ class Worker:
                 await self._save(owned)
 
     def _count_partitions(self) -> None:
+        n_degraded = sum("DEGRADED" in why for why in self.waiting.values())
         metrics.PARTITIONS.labels("claimed").set(len(self._owned))
-        metrics.PARTITIONS.labels("waiting").set(len(self.waiting))
+        metrics.PARTITIONS.labels("waiting").set(len(self.waiting) - n_degraded)
+        metrics.PARTITIONS.labels("degraded").set(n_degraded)

@@ -36,6 +36,7 @@ def test_settings_that_cannot_work_are_named() -> None:
     assert "MENSHEN_KAFKA_PASSWORD" in result.stderr
 
 
+@pytest.mark.slow
 # kafka-python leaves its sockets to the garbage collector when it gives up: it runs here, where that is known.
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

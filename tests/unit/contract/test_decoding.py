@@ -275,6 +275,7 @@ def test_the_order_of_the_fields_means_nothing(event: Any, rows: Any) -> None:
     assert decode_event(json.dumps(dict(pairs), ensure_ascii=False).encode()) == event
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(event=events(), data=st.data())
 def test_any_name_given_twice_is_found_in_any_event(event: Any, data: st.DataObject) -> None:
@@ -288,6 +289,7 @@ def test_any_name_given_twice_is_found_in_any_event(event: Any, data: st.DataObj
 # Whatever comes: an event, or `Undecodable`. Any other exception fails the test by itself.
 
 
+@pytest.mark.slow
 @settings(max_examples=800)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(lambda text: text.encode(errors="surrogatepass"))))
 @example(b"\\")
@@ -315,6 +317,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=900)
 @given(data=st.data())
 def test_no_flipped_cut_or_added_byte_breaks_the_decoder(data: st.DataObject) -> None:
@@ -339,6 +342,7 @@ CHANGES: tuple[Callable[[dict[str, Any], str, Any], Any], ...] = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(base=st.sampled_from((LOGIN, KEYSTROKE)), change=st.sampled_from(CHANGES), value=JSON_VALUES, data=st.data())
 def test_no_change_of_structure_breaks_the_decoder(

@@ -11,6 +11,8 @@ from menshen.fraud.detectors import FEATURES
 from menshen.shell.bundled import bundled
 from menshen.shell.models import load, read_manifest
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = read_manifest(bundled("deploy/models/default"))
 
 

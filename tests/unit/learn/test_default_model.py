@@ -1,6 +1,7 @@
 """The model that is shipped fits the detectors that are shipped, and is as good as it says."""
 
 import numpy as np
+import pytest
 
 from menshen.fraud.detectors import FEATURES
 from menshen.fraud.model import Scores
@@ -9,6 +10,8 @@ from menshen.learn.population import population
 from menshen.learn.rehearsal import rehearse
 from menshen.shell.bundled import bundled
 from menshen.shell.models import ARRAYS, load, read_manifest
+
+pytestmark = pytest.mark.slow
 
 FOLDER = bundled("deploy/models/default")
 MODEL = load(FOLDER, FEATURES)

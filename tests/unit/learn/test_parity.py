@@ -12,6 +12,8 @@ from menshen.learn.rehearsal import Rows
 from menshen.learn.visits import HONEST
 from menshen.shell.models import Manifest, ProbeScores, build
 
+pytestmark = pytest.mark.slow
+
 N_FEATURES = 6
 FEATURES = tuple(f"f{i}" for i in range(N_FEATURES))
 

@@ -16,6 +16,8 @@ from menshen.learn.population import population
 from menshen.learn.rehearsal import Rows, SharedCounts, rehearse
 from menshen.learn.visits import HONEST, Told
 
+pytestmark = pytest.mark.slow
+
 PHONE = Handset("d", "ios", True, True)
 STORIES = {fraud.__name__ for fraud in (*TAKE_OVERS, *FACTORIES)}
 

@@ -9,6 +9,8 @@ from menshen.learn.training import SHARES, deal, train
 from menshen.learn.visits import HONEST
 from menshen.shell.models import ARRAYS, MANIFEST, Manifest, load, read_manifest
 
+pytestmark = pytest.mark.slow
+
 PROGRESS = list[tuple[str, int, int]]()
 
 

@@ -131,6 +131,12 @@ class Store:
         """Take note that stepping the event at an offset failed; return how many times it did. Counts each call."""
         return int(await self._call("blame", [self._slot(partition)], [claim.token, offset]))
 
+    async def settled_partitions(self, n_partitions: int) -> int:
+        """Return how many partitions the events had when this state was begun; the first to ask settles it."""
+        key = f"{{{self._tenant}:events}}:partitions"
+        settled = await _guarded(lambda: self._redis.set(key, n_partitions, nx=True, get=True))
+        return n_partitions if settled is None else int(settled)
+
     async def mark(self, partition: int) -> int:
         """Return the last offset that the state of a partition includes; -1 if none."""
         found = await _guarded(lambda: self._redis.hget(self._slot(partition), "mark"))

@@ -11,6 +11,7 @@
 --                                     first, last, intent   the batch in hand: its offsets, what was observed for it
 --                                     run     run_id of the server that held all shared entries up to mark
 --                                     blamed, failures      the offset at which stepping failed, and how many times
+--   {<t>:events}:partitions   STRING  how many partitions the events had when the state was begun
 --   {<t>:<p>}:s:<subject>     STRING  one packed subject; expires when it was not written for the state's lifetime
 --   {<t>:shared:<s>}:<kind>:<hash>  ZSET  subjects by append time, on a device (`d`) or an address (`i`);
 --                                     at most K newest members; expires when it was not written for the longest window

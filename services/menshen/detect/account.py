@@ -1,0 +1,79 @@
+"""What a batch leaves for operators: figures, and one line in the log for it and for each verdict."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from menshen.contract.dead_letter import REASON_HEADER
+from menshen.contract.verdict import Verdict
+from menshen.detect.arrivals import Batch
+from menshen.shell import metrics
+from menshen.shell.kafka.clients import Outgoing
+from menshen.shell.logs import logger
+
+log = logger(__name__)
+
+
+class Stopwatch:
+    """Times the stages of a batch; `ms` holds what each took."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what is done inside."""
+        started_s = time.perf_counter()
+        yield
+        took_ms = (time.perf_counter() - started_s) * 1000
+        metrics.STAGE_MS.labels(name).observe(took_ms)
+        self.ms[name] = round(took_ms, 2)
+
+
+class Published(NamedTuple):
+    """What came of a batch: dead letters, verdicts, and how many of its events were known before."""
+
+    dead: Sequence[Outgoing]
+    verdicts: Sequence[Verdict]
+    n_known: int
+
+
+def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatch) -> None:
+    """Count a batch that is published, and write its lines."""
+    n_records = len(batch.arrivals) + len(batch.dead)
+    metrics.EVENTS.labels("known").inc(published.n_known)
+    metrics.EVENTS.labels("rejected").inc(len(published.dead))
+    metrics.EVENTS.labels("judged").inc(n_records - published.n_known - len(published.dead))
+    metrics.BATCH_EVENTS.observe(n_records)
+    if batch.arrivals:
+        metrics.LAG_MS.set(time.time() * 1000 - batch.arrivals[-1].record.timestamp)
+    for letter in published.dead:
+        metrics.REJECTIONS.labels(dict(letter.headers)[REASON_HEADER].decode()).inc()
+    for verdict in published.verdicts:
+        metrics.VERDICTS.labels(verdict.kind, verdict.decision).inc()
+        _tell_verdict(verdict)
+    log.info(
+        "batch",
+        partition=partition,
+        first=batch.first,
+        last=batch.last,
+        n_known=published.n_known,
+        n_dead=len(published.dead),
+        n_verdicts=len(published.verdicts),
+        ms=stopwatch.ms,
+    )
+
+
+def _tell_verdict(verdict: Verdict) -> None:
+    log.info(
+        "verdict",
+        verdict_id=verdict.verdict_id,
+        kind=verdict.kind,
+        subject_id=verdict.subject_id,
+        application_id=verdict.application_id,
+        step=verdict.step,
+        decision=verdict.decision,
+        score=verdict.score,
+        reasons=[reason.code for reason in verdict.reasons],
+    )
