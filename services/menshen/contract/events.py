@@ -86,8 +86,8 @@ class Keystroke(
     """One visit to an input field: how long keys were held and how long it took from one to the next.
 
     There is no place for a key's identity, and unknown fields are refused, so that none slips in: only the class of
-    each key (`l` letter, `d` digit, `s` space, `b` backspace, `o` any other). Secret fields (password, PIN, one-time code) are not
-    collected.
+    each key (`l` letter, `d` digit, `s` space, `b` backspace, `o` any other). Secret fields (password, PIN, one-time
+    code) are not collected.
 
     `flight_ms[i]` is the time from the release of key i to the press of key i + 1, negative where keys overlap.
     """
