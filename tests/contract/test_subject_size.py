@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.strategies import drawn_sightings, varied
 
 from menshen.contract.assessment import Observed
-from menshen.contract.events import FAMILIES, ChallengeMethod, Keystroke, Step
+from menshen.contract.events import FAMILIES, ChallengeMethod, Keystroke, Login, Step
 from menshen.contract.verdict import Decision
 from menshen.fraud.deciding import MAX_ALLOWS, MAX_ATTEMPTS
 from menshen.fraud.detector import Detector, DetectorState, Finding
@@ -58,6 +58,15 @@ def keystrokes(i: int) -> Sighting:
     return Sighting(Keystroke(**ENVELOPE, **ids, **fields), 0, 0, 0, Observed())
 
 
+def login(i: int) -> Sighting:
+    """Return a login on one of a handful of devices."""
+    ids = {"event_id": f"l{i}", "session_id": f"s{i}", "occurred_ms": 0, "assurance": "authenticated"}
+    envelope = {name: value for name, value in ENVELOPE.items() if name != "field"}
+    return Sighting(
+        Login(**envelope, **ids, outcome="success", method="otp", device_id=f"d{i % 7}"), 0, 0, 0, Observed()
+    )
+
+
 def dated(sighting: Sighting, at_ms: int, i: int) -> Sighting:
     """Return the sighting at a time, and vouched for four times of five."""
     assurance = "claimed" if i % 5 == 2 else "authenticated"
@@ -71,6 +80,8 @@ def history(detector: Detector[Any]) -> Iterator[Sighting]:
     for i in range(1_000):
         typed = Keystroke in detector.listens and i % 2
         sighting = keystrokes(i // 2) if typed else varied(pool[i * 7 % len(pool)], i)
+        if Login in detector.listens and i % 4 == 0:
+            sighting = login(i)
         yield dated(sighting, NOW_MS + i * 180_000, i)
 
 

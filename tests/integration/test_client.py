@@ -348,7 +348,9 @@ def test_tail_shows_dead_letters_with_their_headers(kafka: Kafka, topic: str) ->
 
 
 def following(kafka: Kafka, topic: str, *arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "menshen.cli", "tail", "verdicts", "--topic", topic, *arguments]
+    # Where the suite runs in the background, SIGINT is ignored, and that is inherited.
+    command = ["env", "--default-signal=INT", sys.executable]
+    command += ["-m", "menshen.cli", "tail", "verdicts", "--topic", topic, *arguments]
     address = {"MENSHEN_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PYTHONPATH": ":".join(sys.path)}
     return subprocess.Popen(command, env=address, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

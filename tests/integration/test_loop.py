@@ -40,8 +40,18 @@ from menshen.shell.signing import Signer, new_key_pair
 N_PARTITIONS = 6
 SUBJECT = "anna"
 PARTITION = partition_of(SUBJECT.encode(), N_PARTITIONS)
-AT_MS = int(time.time() * 1000)
 COUPON = {"subject_id": SUBJECT, "session_id": "v1", "product_id": "p", "assurance": "authenticated", "seq": 0}
+
+
+class Clock:
+    """When the events of a test occur: now, or they would come too late to teach anything."""
+
+    at_ms = 0
+
+
+@pytest.fixture(autouse=True)
+def now() -> None:
+    Clock.at_ms = time.time_ns() // 1_000_000
 
 
 class Crash(Exception):
@@ -64,13 +74,13 @@ class Dying(Publisher):
 
 
 def login(event_id: str, **said: Any) -> Login:
-    times = {"occurred_ms": AT_MS, "received_ms": AT_MS}
+    times = {"occurred_ms": Clock.at_ms, "received_ms": Clock.at_ms}
     given = COUPON | times | {"device_id": "phone", "outcome": "success", "method": "password"} | said
     return Login(event_id=event_id, **given)
 
 
 def checkpoint(event_id: str, **said: Any) -> Checkpoint:
-    times = {"occurred_ms": AT_MS, "received_ms": AT_MS, "application_id": "a1", "device_id": "phone"}
+    times = {"occurred_ms": Clock.at_ms, "received_ms": Clock.at_ms, "application_id": "a1", "device_id": "phone"}
     return Checkpoint(event_id=event_id, **(COUPON | times | {"step": "eligibility", "attempt": 1} | said))
 
 
@@ -216,7 +226,7 @@ async def test_what_was_observed_before_a_crash_stands_though_others_were_seen_s
     with pytest.raises(Crash):
         await world.judge(await world.claim())
     world.publisher.dies_before = ""
-    await world.store.observe([Shared("d", "phone", AT_MS, f"other {i}") for i in range(9)])
+    await world.store.observe([Shared("d", "phone", Clock.at_ms, f"other {i}") for i in range(9)])
     await world.judge(await world.claim())
     assert [a.observed.device_subjects_1h for a in await world.assessments()] == [1]
 
@@ -227,7 +237,7 @@ async def test_what_was_observed_for_a_published_event_stands_though_the_intent_
     await world.send(login("e2"))
     second = await world.claim()
     await world.judge(second, 1)
-    await world.store.observe([Shared("d", "phone", AT_MS, f"other {i}") for i in range(9)])
+    await world.store.observe([Shared("d", "phone", Clock.at_ms, f"other {i}") for i in range(9)])
     third = await world.claim()
     await world.judge(third, 1)
     assert pack(third.subjects[SUBJECT]) == pack(second.subjects[SUBJECT])
