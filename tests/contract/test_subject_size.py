@@ -61,10 +61,9 @@ def keystrokes(i: int) -> Sighting:
 def login(i: int) -> Sighting:
     """Return a login on one of a handful of devices."""
     ids = {"event_id": f"l{i}", "session_id": f"s{i}", "occurred_ms": 0, "assurance": "authenticated"}
+    said = {"outcome": "success", "method": "otp", "device_id": f"d{i % 7}"}
     envelope = {name: value for name, value in ENVELOPE.items() if name != "field"}
-    return Sighting(
-        Login(**envelope, **ids, outcome="success", method="otp", device_id=f"d{i % 7}"), 0, 0, 0, Observed()
-    )
+    return Sighting(Login(**envelope, **ids, **said), 0, 0, 0, Observed())
 
 
 def dated(sighting: Sighting, at_ms: int, i: int) -> Sighting:
@@ -80,9 +79,9 @@ def history(detector: Detector[Any]) -> Iterator[Sighting]:
     for i in range(1_000):
         typed = Keystroke in detector.listens and i % 2
         sighting = keystrokes(i // 2) if typed else varied(pool[i * 7 % len(pool)], i)
-        if Login in detector.listens and i % 4 == 0:
-            sighting = login(i)
         yield dated(sighting, NOW_MS + i * 180_000, i)
+    for hour in range(100 if Login in detector.listens else 0):
+        yield dated(login(hour), NOW_MS + 180_000_000 + hour * 3_600_000, 0)
 
 
 @cache
