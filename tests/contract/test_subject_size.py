@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 from tests.strategies import drawn_sightings, varied
 
-from menshen.contract.assessment import Observed
-from menshen.contract.events import FAMILIES, ChallengeMethod, Keystroke, Login, Step
+from menshen.contract.assessment import IpPlace, Observed
+from menshen.contract.events import FAMILIES, ChallengeMethod, GpsFix, Keystroke, Location, Login, Step
 from menshen.contract.verdict import Decision
 from menshen.fraud.deciding import MAX_ALLOWS, MAX_ATTEMPTS
 from menshen.fraud.detector import Detector, DetectorState, Finding
@@ -66,6 +66,15 @@ def login(i: int) -> Sighting:
     return Sighting(Login(**envelope, **ids, **said), 0, 0, 0, Observed())
 
 
+def fix(i: int) -> Sighting:
+    """Return a fix on one side of the earth or the other, now and then a mocked one, and far from its address."""
+    ids = {"event_id": f"f{i}", "session_id": f"s{i}", "occurred_ms": 0, "assurance": "authenticated"}
+    envelope = {name: value for name, value in ENVELOPE.items() if name != "field"}
+    gps = GpsFix(latitude_deg=40.0, longitude_deg=(-170.5, 10.5)[i % 2], accuracy_m=9.0, mocked=i % 3 == 0)
+    place = IpPlace(country="XX", latitude_deg=-30.0, longitude_deg=80.0, radius_m=20_000.0)
+    return Sighting(Location(**envelope, **ids, gps=gps, ip="192.0.2.1"), 0, 0, 0, Observed(ip_place=place))
+
+
 def dated(sighting: Sighting, at_ms: int, i: int) -> Sighting:
     """Return the sighting at a time, and vouched for four times of five."""
     assurance = "claimed" if i % 5 == 2 else "authenticated"
@@ -80,8 +89,9 @@ def history(detector: Detector[Any]) -> Iterator[Sighting]:
         typed = Keystroke in detector.listens and i % 2
         sighting = keystrokes(i // 2) if typed else varied(pool[i * 7 % len(pool)], i)
         yield dated(sighting, NOW_MS + i * 180_000, i)
-    for hour in range(100 if Login in detector.listens else 0):
-        yield dated(login(hour), NOW_MS + 180_000_000 + hour * 3_600_000, 0)
+    for family, made in ((Login, login), (Location, fix)):
+        for hour in range(100 if family in detector.listens else 0):
+            yield dated(made(hour), NOW_MS + 180_000_000 + hour * 3_600_000, 0)
 
 
 @cache
