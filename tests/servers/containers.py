@@ -58,7 +58,9 @@ def running(
     image: str, *, inside: int, port: int, environment: Mapping[str, str], ready: Callable[[DockerContainer], bool]
 ) -> Iterator[None]:
     """Run a container whose port `inside` is `port` on loopback, from ready to removed."""
-    container = DockerContainer(image, env=dict(environment)).with_bind_ports(inside, (HOST, port))
+    container = DockerContainer(image, env=dict(environment))
+    # The engine takes an address as well, which with_bind_ports has no word for: nothing listens beyond this machine.
+    container.ports[str(inside)] = (HOST, port)  # type: ignore[assignment]
     try:
         # Its own check of the host is for engines elsewhere; a Kafka elsewhere is named by MENSHEN_TEST_KAFKA.
         container.start()
