@@ -93,7 +93,7 @@ def stored(kafka: Kafka, topic: str) -> list[Any]:
 
 
 def reading(kafka: Kafka, topic: str, **options: Any) -> VerdictConsumer:
-    options = {"keys": KEYS, "timeout_s": 3.0, "group_id": f"{topic}-group"} | options
+    options = {"keys": KEYS, "timeout_s": 8.0, "group_id": f"{topic}-group"} | options
     return VerdictConsumer(kafka.bootstrap_servers, topic=topic, **options)
 
 
@@ -264,7 +264,7 @@ def test_the_embedded_broker_needs_no_other_options(tenant: str) -> None:
             assert producer.send(login(1)).wait(10).partition == partition_of(b"subject-1", N_PARTITIONS)
         stand_in = Kafka(kind="embedded", bootstrap_servers=broker.bootstrap_servers)
         publish(stand_in, f"{tenant}.v", signed(verdict("one")))
-        with reading(stand_in, f"{tenant}.v") as consumer:
+        with reading(stand_in, f"{tenant}.v", timeout_s=60.0) as consumer:
             assert next(consumer).verdict_id == "one"
 
 
