@@ -93,7 +93,7 @@ def stored(kafka: Kafka, topic: str) -> list[Any]:
 
 
 def reading(kafka: Kafka, topic: str, **options: Any) -> VerdictConsumer:
-    options = {"keys": KEYS, "timeout_s": 8.0, "group_id": f"{topic}-group"} | options
+    options = {"keys": KEYS, "timeout_s": 5.0, "group_id": f"{topic}-group"} | options
     return VerdictConsumer(kafka.bootstrap_servers, topic=topic, **options)
 
 
