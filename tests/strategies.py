@@ -14,7 +14,7 @@ from msgspec import NODEFAULT, Struct, inspect, msgpack
 from msgspec.structs import replace
 
 from menshen.contract.assessment import IpPlace, Observed
-from menshen.contract.events import END, FAMILIES, Checkpoint, Envelope, Event, Keystroke, Pointer, WifiScan
+from menshen.contract.events import END, FAMILIES, Checkpoint, Envelope, Event, Keystroke, Override, Pointer, WifiScan
 from menshen.fraud.sighting import Sighting
 
 LONGEST_COLUMN = 40
@@ -42,6 +42,10 @@ def _whole_pointer(fields: dict[str, Any]) -> dict[str, Any]:
     return fields | {"starts": sorted({start for start in fields["starts"] if start < len(fields["t_ms"])})}
 
 
+def _whole_override(fields: dict[str, Any]) -> dict[str, Any]:
+    return _whole_checkpoint(fields) | {"operators": list(dict.fromkeys(fields["operators"]))}
+
+
 def _whole_checkpoint(fields: dict[str, Any]) -> dict[str, Any]:
     required = {"draw_id": "d", "payee_ref": "p", "amount": "1.00"} if fields["step"] == "fund_transfer" else {}
     fields = fields | {name: fields[name] or value for name, value in required.items()}
@@ -52,6 +56,7 @@ def _whole_checkpoint(fields: dict[str, Any]) -> dict[str, Any]:
 COMPLETED: Mapping[type[Struct], Callable[[dict[str, Any]], dict[str, Any]]] = {
     Pointer: _whole_pointer,
     Checkpoint: _whole_checkpoint,
+    Override: _whole_override,
 }
 
 

@@ -30,8 +30,15 @@ FIELDS: Mapping[str, str] = {
     "payee_ref": "A pseudonym of the account that is paid.",
     "amount": "Decimal text with two places, never a floating-point number.",
     "currency": "ISO 4217, three capital letters.",
+    "exposure": "What goes before the amount, over all applications; the amount itself is not in it.",
+    "person": "What goes before it for the same person.",
+    "device": "What goes before it on the same device.",
+    "payee": "What goes before it to the same payee.",
+    "open": "What was allowed and has not gone out yet: decimal text with two places.",
+    "day": "What went out within 24 hours: decimal text with two places.",
+    "month": "What went out within 30 days: decimal text with two places.",
     "decision": "What may happen: nothing stands against it, one more proof, a person looks first, or not at all.",
-    "operators": "Pseudonyms of the people who decided.",
+    "operators": "Pseudonyms of the people who decided, each once.",
     "note": "Why, in the operators' words; nothing that names a customer.",
     "about_event_id": "The event that the truth is about.",
     "truth": "What it turned out to be.",
@@ -114,24 +121,38 @@ FIELDS: Mapping[str, str] = {
     "challenge": "The proof that a `step_up` asks for.",
     "revokes": "The `verdict_id` of the allow that is taken back.",
     "missing": "The evidence that this step usually has and that did not come; `a|b`: one of them.",
+    # Onboarding.
+    "record_id": "Unique for the change.",
+    "number": "Counts the changes of an application from 1, without gaps.",
+    "fact": "What brought the change about.",
+    "state": "What the gate is in since; docs/workflow.md says what each state means.",
+    "was": "What it was in before.",
+    "at_ms": "When it changed by onboard's clock, milliseconds since 1970.",
+    "Onboarding.amount": "The draw's amount, or the limit's; decimal text with two places.",
+    "Onboarding.verdict_id": "The verdict that brought the change about.",
+    "refused_until_ms": "When the customer may apply again, milliseconds since 1970; 0: at once, a waiting time is taken back.",
     "degraded": "Whether a part was out of order, so that the decision leans on less than usual.",
 }
 
 _TEXT = {"type": "string"}
 _NULL = {"type": "null"}
 
-RULES: Mapping[str, dict[str, Any]] = {
-    "Checkpoint": {
-        "oneOf": [
-            {"properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount", "currency"]},
-            {"properties": {"amount": _NULL, "currency": _NULL}},
-        ],
-        "if": {"properties": {"step": {"const": "fund_transfer"}}},
-        "then": {
-            "properties": {"draw_id": _TEXT, "payee_ref": _TEXT, "amount": _TEXT},
-            "required": ["draw_id", "payee_ref", "amount"],
-        },
+_QUESTION: dict[str, Any] = {
+    "oneOf": [
+        {"properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount", "currency"]},
+        {"properties": {"amount": _NULL, "currency": _NULL}},
+    ],
+    "if": {"properties": {"step": {"const": "fund_transfer"}}},
+    "then": {
+        "properties": {"draw_id": _TEXT, "payee_ref": _TEXT, "amount": _TEXT},
+        "required": ["draw_id", "payee_ref", "amount"],
     },
+}
+_DISTINCT: dict[str, Any] = {"allOf": [{"properties": {"operators": {"uniqueItems": True}}}]}
+
+RULES: Mapping[str, dict[str, Any]] = {
+    "Checkpoint": _QUESTION,
+    "Override": _QUESTION | _DISTINCT,
     "Keystroke": {
         "$comment": "Beyond this schema: classes has one letter for each number of hold_ms, flight_ms one number less."
     },

@@ -9,6 +9,7 @@ from schemas.generator.fields import FIELDS, RULES
 
 from menshen.contract.assessment import Assessment
 from menshen.contract.events import FAMILIES
+from menshen.contract.onboarding import Onboarding
 from menshen.contract.verdict import Verdict
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -17,6 +18,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     **{str(family.__struct_config__.tag): family for family in FAMILIES},
     "assessment": Assessment,
     "verdict": Verdict,
+    "onboarding": Onboarding,
 }
 """Everything on the wire that has a schema, by name."""
 

@@ -12,13 +12,15 @@ from tests.strategies import drawn_sightings, varied
 
 from menshen.contract.assessment import IpPlace, Observed
 from menshen.contract.events import FAMILIES, ChallengeMethod, GpsFix, Keystroke, Location, Login, Step
-from menshen.contract.verdict import Decision
+from menshen.contract.verdict import SEVERITY, Decision
 from menshen.fraud.deciding import MAX_ALLOWS, MAX_ATTEMPTS
 from menshen.fraud.detector import Detector, DetectorState, Finding
 from menshen.fraud.detectors import DETECTORS, FEATURES
+from menshen.fraud.excusing import MAX_EXEMPTIONS, MAX_RULINGS
 from menshen.fraud.policy import parse_policy
+from menshen.fraud.reasons import REASONS, bits_of
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.step import MAX_EXEMPTIONS, Rules, step
+from menshen.fraud.step import Rules, step
 from menshen.fraud.subject import (
     MAX_SUBJECT_BYTES,
     REMEMBERED_CLAIMS,
@@ -27,6 +29,8 @@ from menshen.fraud.subject import (
     Exemption,
     OpenAllow,
     RecentEvents,
+    Ruling,
+    Seen,
     Standing,
     Subject,
     Visit,
@@ -108,13 +112,17 @@ def fullest() -> tuple[dict[str, DetectorState], tuple[Finding, ...]]:
     return states, tuple(sorted(findings.values(), key=packed, reverse=True))
 
 
+SEEN = Seen(max(SEVERITY.values()), bits_of(REASONS))
+"""A reason more is a bit more: with the 17th code a set of them takes two bytes more."""
+
+
 def largest_of(literal: Any) -> Any:
     return max(get_args(literal), key=len)
 
 
 def allow(id_length: int) -> OpenAllow:
     longest = "x" * id_length
-    return OpenAllow(b"x" * 16, NOW_MS, longest, largest_of(Step), 1000, longest, "9" * 12 + ".00")
+    return OpenAllow(b"x" * 16, NOW_MS, longest, largest_of(Step), 1000, longest, "9" * 12 + ".00", SEEN)
 
 
 def brimful(id_length: int) -> Subject:
@@ -128,9 +136,10 @@ def brimful(id_length: int) -> Subject:
         * (MAX_VISITS + MAX_CLAIMED_VISITS),
         standing=(Standing(findings[0], TAG, NOW_MS),) * MAX_STANDING,
         exemptions=(Exemption(largest_of(ChallengeMethod), TAG, NOW_MS),) * MAX_EXEMPTIONS,
-        attempts=(Attempt(TAG, largest_of(Decision)),) * MAX_ATTEMPTS,
+        attempts=(Attempt(TAG, largest_of(Decision), SEEN.codes),) * MAX_ATTEMPTS,
         allows=(allow(id_length),) * MAX_ALLOWS,
         states=dict(states),
+        rulings=(Ruling(TAG * 2, 1000, NOW_MS, SEEN),) * MAX_RULINGS,
     )
 
 

@@ -13,7 +13,7 @@ from menshen.contract.events import Event
 from menshen.fraud.detector import Finding
 from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.subject import Attempt, Exemption, OpenAllow, RecentEvents, Standing, Subject, Visit
+from menshen.fraud.subject import Attempt, Exemption, OpenAllow, RecentEvents, Ruling, Seen, Standing, Subject, Visit
 from menshen.fraud.tagging import tag
 
 HOUR_MS = 3_600_000
@@ -38,9 +38,13 @@ def filled_subject() -> Subject:
         visits=(Visit(tag("v-1"), now_ms, 0b1001, b"\0" * 16, True, tag("device-1")),),
         standing=(Standing(finding, tag("v-1"), now_ms + HOUR_MS, False),),
         exemptions=(Exemption("face", tag("device-1"), now_ms + HOUR_MS),),
-        attempts=(Attempt(tag("attempt"), "step_up"),),
-        allows=(OpenAllow(verdict, now_ms + HOUR_MS, "app-1", "fund_transfer", 1, "draw-1", "5000.00"),),
+        attempts=(Attempt(tag("attempt"), "step_up", 0b11),),
+        allows=(OpenAllow(verdict, now_ms + HOUR_MS, "app-1", "fund_transfer", 1, "draw-1", "5000.00", Seen(2, 0b1)),),
         states=states(),
+        rulings=(
+            Ruling(b"sixteen bytes---", 2, now_ms + HOUR_MS, Seen(3, 0b101)),
+            Ruling(b"another question", 1, now_ms),
+        ),
     )
 
 

@@ -20,6 +20,7 @@ named = pytest.mark.parametrize("name", EVENT_NAMES)
 EXAMPLES = ROOT / "examples"
 KEYSTROKE = json.loads((EXAMPLES / "keystroke" / "v1" / "typed_name.json").read_bytes())
 TRANSFER = json.loads((EXAMPLES / "checkpoint" / "v1" / "fund_transfer.json").read_bytes())
+OVERRIDE = json.loads((EXAMPLES / "override" / "v1" / "reviewer_blocks.json").read_bytes())
 LOCATION = json.loads((EXAMPLES / "location" / "v1" / "all_sources.json").read_bytes())
 POINTER = json.loads((EXAMPLES / "pointer" / "v1" / "two_swipes.json").read_bytes())
 
@@ -112,11 +113,20 @@ def test_a_class_of_key_names_no_key(classes: str) -> None:
         ({"draw_id": None, "payee_ref": None, "step": "agreement"}, True),
     ],
 )
-def test_the_rules_between_a_checkpoints_fields_are_in_its_schema(changes: dict[str, object], fits: bool) -> None:
-    nulls = TRANSFER | changes
+@pytest.mark.parametrize(("name", "transfer"), [("checkpoint", TRANSFER), ("override", OVERRIDE)])
+def test_the_rules_between_the_fields_of_a_question_are_in_its_schema(
+    name: str, transfer: dict[str, object], changes: dict[str, object], fits: bool
+) -> None:
+    nulls = transfer | changes
     left_out = {field: value for field, value in nulls.items() if value is not None}
     for document in (nulls, left_out):
-        assert is_valid("checkpoint", document) == is_decodable("checkpoint", document) == fits
+        assert is_valid(name, document) == is_decodable(name, document) == fits
+
+
+@pytest.mark.parametrize(("operators", "fits"), [(["op-1", "op-2"], True), (["op-1", "op-1"], False)])
+def test_the_schema_says_that_each_operator_is_named_once(operators: list[str], fits: bool) -> None:
+    document = OVERRIDE | {"operators": operators}
+    assert is_valid("override", document) == is_decodable("override", document) == fits
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,26 @@ class Location(Envelope, frozen=True, kw_only=True, gc=False, tag="location", om
     cell: Cell | None = None
 
 
+class Outlay(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Money on its way to one person, device or payee, in the currency of the question.
+
+    `open` is what was asked for or allowed and may still go out, `day` what went out within 24 hours, `month` within 30
+    days. What is asked about now is in none of them.
+    """
+
+    open: Money
+    day: Money
+    month: Money
+
+
+class Exposure(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What goes before an amount, over all applications: for the person, on the device, to the payee."""
+
+    person: Outlay | None = None
+    device: Outlay | None = None
+    payee: Outlay | None = None
+
+
 class Checkpoint(Envelope, frozen=True, kw_only=True, gc=False, tag="checkpoint", omit_defaults=True):
     """May this step of this application go on? A decision point: it is answered by a signed verdict."""
 
@@ -174,12 +194,10 @@ class Checkpoint(Envelope, frozen=True, kw_only=True, gc=False, tag="checkpoint"
     payee_ref: Id | None = None
     amount: Money | None = None
     currency: Currency | None = None
+    exposure: Exposure | None = None
 
     def __post_init__(self) -> None:
-        if (self.amount is None) != (self.currency is None):
-            raise ValueError("amount and currency go together")
-        if self.step == "fund_transfer" and None in (self.draw_id, self.payee_ref, self.amount):
-            raise ValueError("a fund_transfer names draw_id, payee_ref, amount and currency")
+        _refuse_half_named(self)
 
 
 class Challenge(Envelope, frozen=True, kw_only=True, gc=False, tag="challenge", omit_defaults=True):
@@ -192,14 +210,34 @@ class Challenge(Envelope, frozen=True, kw_only=True, gc=False, tag="challenge", 
 
 
 class Override(Envelope, frozen=True, kw_only=True, gc=False, tag="override", omit_defaults=True):
-    """A person's decision over a verdict, by pseudonymous operators. An event of its own, never an edit."""
+    """A person's decision over a verdict, by pseudonymous operators. An event of its own, never an edit.
+
+    It holds for exactly the question that they looked at, and names all of it, as the checkpoint did.
+    """
 
     application_id: Id
+    device_id: Id
     step: Step
     attempt: Annotated[int, Meta(ge=1, le=1000)]
     decision: Literal["allow", "block"]
     operators: Annotated[list[Id], Meta(min_length=1, max_length=4)]
+    draw_id: Id | None = None
+    payee_ref: Id | None = None
+    amount: Money | None = None
+    currency: Currency | None = None
     note: Annotated[str, Meta(max_length=500)] | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_half_named(self)
+        if len(set(self.operators)) < len(self.operators):
+            raise ValueError("operators are distinct")
+
+
+def _refuse_half_named(question: Checkpoint | Override) -> None:
+    if (question.amount is None) != (question.currency is None):
+        raise ValueError("amount and currency go together")
+    if question.step == "fund_transfer" and None in (question.draw_id, question.payee_ref, question.amount):
+        raise ValueError("a fund_transfer names draw_id, payee_ref, amount and currency")
 
 
 class Label(Envelope, frozen=True, kw_only=True, gc=False, tag="label", omit_defaults=True):

@@ -35,7 +35,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     an application is signed (Ed25519 over the exact bytes of the record's value; `key_id` and `signature` are headers).
     Times are in milliseconds; a verdict is void from `expires_ms` on. `degraded` says that a part was out of order and
     that the decision leans on less than usual. `challenge` names the proof that a `step_up` asks for. `missing` names
-    evidence that this step usually has and that did not come.
+    evidence that this step usually has and that did not come. `score` and `reasons` say what was found, also where
+    people allowed it all the same.
     """
 
     verdict_id: str

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from menshen.contract.assessment import Reason, Versions
-from menshen.contract.events import Checkpoint, Event, Login, Step
+from menshen.contract.events import Checkpoint, Event, Login, Override, Step
 from menshen.contract.identifiers import record_id
 from menshen.contract.verdict import BOUND, SEVERITY, Decision, Verdict
 from menshen.fraud.detector import Finding
-from menshen.fraud.policy import DecisionPoint, Policy, gravest
+from menshen.fraud.policy import DecisionPoint, Policy, gravest, total_of
 from menshen.fraud.scoring import score_of
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.subject import Attempt, OpenAllow, Visit
+from menshen.fraud.subject import Attempt, OpenAllow, Seen, Visit
 from menshen.fraud.tagging import tag
 from menshen.fraud.visits import seen_in
 
@@ -25,12 +25,16 @@ _STEPS: tuple[Step, ...] = get_args(Step)
 
 
 class Case(NamedTuple):
-    """What stands against (or for) the subject at a decision: the findings that weigh, and what they amount to."""
+    """What stands against (or for) the subject at a decision: the findings that weigh, and what they amount to.
+
+    `exceeded` is what the limits that the amount exceeds ask for.
+    """
 
     findings: tuple[Finding, ...]
     reasons: tuple[Reason, ...]
     missing: tuple[str, ...] = ()
     degraded: bool = False
+    exceeded: Decision = "allow"
 
 
 def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
@@ -42,7 +46,7 @@ def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, .
 
 
 def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None = None) -> Decision:
-    """Return the decision: by score, at least each floor, at least what missing evidence asks for.
+    """Return the decision: by score, at least each floor, at least what missing evidence and exceeded limits ask for.
 
     A checkpoint that nobody vouches for asks for one more proof, however clean: an allow is for a person. While a part
     is out of order nobody is blocked: the gravest decision is then a review.
@@ -55,11 +59,18 @@ def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None 
     ]
     by_missing: Decision = point.when_missing if set(case.missing) - {ASSURANCE} else "allow"
     by_assurance: Decision = "step_up" if ASSURANCE in case.missing else "allow"
-    decision = gravest(by_score, by_missing, by_assurance, *floors)
+    decision = gravest(by_score, by_missing, by_assurance, case.exceeded, *floors)
     return "review" if case.degraded and decision == "block" else decision
 
 
-def attempt_key(question: Checkpoint) -> bytes:
+def amount_of(event: Event) -> str | None:
+    """Return the amount that bands look at: with what went out within a day, lest many draws pass for small ones."""
+    if not isinstance(event, Checkpoint) or event.amount is None:
+        return None
+    return str(total_of(event, "person", "day"))
+
+
+def attempt_key(question: Checkpoint | Override) -> bytes:
     """Return the tag of one attempt at one step (of one draw) of an application."""
     return tag("\n".join((question.application_id, question.step, str(question.attempt), question.draw_id or "")))
 
@@ -69,17 +80,16 @@ def within_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) 
     return gravest(decision, *(attempt.decision for attempt in attempts if attempt.key == key))
 
 
-def with_attempt(
-    attempts: tuple[Attempt, ...], key: bytes, decision: Decision, *, claimed: bool
-) -> tuple[Attempt, ...]:
+def with_attempt(attempts: tuple[Attempt, ...], fresh: Attempt, *, claimed: bool) -> tuple[Attempt, ...]:
     """Remember the decision of an attempt; the oldest beyond the window give way, but not to a mere claim.
 
     An allow needs no memory, since every decision is at least as grave.
     """
-    others = tuple(attempt for attempt in attempts if attempt.key != key)
-    if decision == "allow" or (claimed and len(others) >= MAX_ATTEMPTS):
+    others = tuple(attempt for attempt in attempts if attempt.key != fresh.key)
+    if fresh.decision == "allow" or (claimed and len(others) >= MAX_ATTEMPTS):
         return attempts
-    return (*others, Attempt(key, decision))[-MAX_ATTEMPTS:]
+    before = next((attempt.codes for attempt in attempts if attempt.key == fresh.key), 0)
+    return (*others, Attempt(fresh.key, fresh.decision, before | fresh.codes))[-MAX_ATTEMPTS:]
 
 
 class Author(NamedTuple):
@@ -121,13 +131,13 @@ def is_decision_point(sighting: Sighting) -> bool:
     return isinstance(sighting.event, Login | Checkpoint)
 
 
-def with_allow(allows: Iterable[OpenAllow], verdict: Verdict) -> tuple[OpenAllow, ...]:
+def with_allow(allows: Iterable[OpenAllow], verdict: Verdict, seen: Seen | None = None) -> tuple[OpenAllow, ...]:
     """Remember an application's allow until it expires; beyond the window the earliest steps give way first."""
     kept = tuple(allow for allow in allows if allow.expires_ms > verdict.decided_ms)
     if verdict.decision != "allow" or verdict.application_id is None:
         return kept
-    remembered = (getattr(verdict, field) for field in OpenAllow.__struct_fields__ if field != "verdict")
-    fresh = OpenAllow(UUID(verdict.verdict_id).bytes, *remembered)
+    remembered = {field: getattr(verdict, field) for field in OpenAllow.__struct_fields__ if hasattr(verdict, field)}
+    fresh = OpenAllow(UUID(verdict.verdict_id).bytes, **remembered, seen=seen)
     ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.step), allow.expires_ms))
     return tuple(ranked[-MAX_ALLOWS:])
 

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
-from menshen.contract.events import ChallengeMethod, Money, Step
+from menshen.contract.events import ChallengeMethod, Checkpoint, Money, Step
 from menshen.contract.verdict import SEVERITY, Decision
 from menshen.fraud.visits import SOURCES
 
 Points = Annotated[int, Meta(ge=0, le=1000)]
-LEARNED_RISK, ANOMALY = "LEARNED_RISK", "ANOMALY"
+LEARNED_RISK, ANOMALY, EXPOSURE = "LEARNED_RISK", "ANOMALY", "EXPOSURE"
 LEARNED_CODES = (LEARNED_RISK, ANOMALY)
+OTHER_CODES = (*LEARNED_CODES, EXPOSURE)
+"""The codes that no detector gives."""
 
 
 class PolicyError(ValueError):
@@ -44,12 +46,24 @@ class AmountBand(Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds
 
 
+class ExposureLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit on an amount together with what goes before it: beyond `above` a decision is at least this grave.
+
+    `of` and `over` name what goes before, as `contract.events.Exposure` tells it; what is not told counts as nothing.
+    """
+
+    of: Literal["person", "device", "payee"]
+    over: Literal["open", "day", "month"]
+    above: Money
+    decision: Decision
+
+
 class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How one kind of question is answered.
 
     `expects` lists the sources that a visit usually has by then, alternatives joined by `|`; where one is missing the
     decision is at least `when_missing`. `challenge` is the proof that a step-up asks for, `lifetime_s` how long the
-    answer holds.
+    answer holds. `bands` and the limits of `exposure` apply to the amount in question, in whatever currency.
     """
 
     thresholds: Thresholds
@@ -58,6 +72,7 @@ class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     expects: tuple[str, ...] = ()
     when_missing: Decision = "allow"
     bands: tuple[AmountBand, ...] = ()
+    exposure: tuple[ExposureLimit, ...] = ()
 
     def thresholds_for(self, amount: str | None) -> Thresholds:
         """Return the thresholds of the highest band that the amount reaches."""
@@ -65,6 +80,17 @@ class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return self.thresholds
         reached = [band for band in self.bands if Decimal(band.amount) <= Decimal(amount)]
         return max(reached, key=lambda band: Decimal(band.amount)).thresholds if reached else self.thresholds
+
+    def exceeded(self, question: Checkpoint) -> dict[ExposureLimit, Decimal]:
+        """Return the limits that the amount exceeds together with what goes before it, each with that total."""
+        totals = {limit: total_of(question, limit.of, limit.over) for limit in self.exposure}
+        return {limit: total for limit, total in totals.items() if total > Decimal(limit.above)}
+
+
+def total_of(question: Checkpoint, of: str, over: str) -> Decimal:
+    """Return the amount in question plus one figure of what goes before it."""
+    outlay = getattr(question.exposure, of, None)
+    return Decimal(question.amount or 0) + Decimal(getattr(outlay, over, 0))
 
 
 class Floor(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +108,17 @@ class ChallengeRule(Struct, frozen=True, forbid_unknown_fields=True):
     lasts_s: Annotated[int, Meta(ge=0, le=2_592_000)]
 
 
+class OverrideRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """What people may decide: for how long it holds, and how many of them it takes to lift a block.
+
+    `never` lists the reasons that no person can answer.
+    """
+
+    lasts_s: Annotated[int, Meta(ge=0, le=2_592_000)]
+    people_for_block: Annotated[int, Meta(ge=1, le=4)]
+    never: tuple[str, ...] = ()
+
+
 class Learned(Struct, frozen=True, forbid_unknown_fields=True):
     """From which level on (per mille) the model's two scores add points."""
 
@@ -95,6 +132,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     version: Annotated[str, Meta(min_length=1, max_length=64)]
     weights: dict[str, Points]
     learned: Learned
+    override: OverrideRule
     login: DecisionPoint
     eligibility: DecisionPoint
     agreement: DecisionPoint
@@ -121,7 +159,7 @@ def parse_policy(text: str, codes: Iterable[str]) -> Policy:
         policy = msgspec.toml.decode(text, type=Policy)
     except (msgspec.MsgspecError, ValueError) as error:
         raise PolicyError(f"policy cannot be read: {error}") from None
-    if problems := list(_problems(policy, {*codes, *LEARNED_CODES})):
+    if problems := list(_problems(policy, {*codes, *OTHER_CODES})):
         raise PolicyError(f"policy {policy.version}: " + "; ".join(problems))
     return policy
 
@@ -129,7 +167,8 @@ def parse_policy(text: str, codes: Iterable[str]) -> Policy:
 def _problems(policy: Policy, codes: set[str]) -> Iterable[str]:
     yield from (f"weights: {code} is missing" for code in sorted(codes - policy.weights.keys()))
     yield from (f"weights: {code} is no known reason" for code in sorted(policy.weights.keys() - codes))
-    named = {floor.code for floor in policy.floors} | {c for rule in policy.challenges.values() for c in rule.answers}
+    named = {*policy.override.never, *(floor.code for floor in policy.floors)}
+    named |= {code for rule in policy.challenges.values() for code in rule.answers}
     yield from (f"{code} is named, but is no known reason" for code in sorted(named - codes))
     for name in ("login", "eligibility", "agreement", "limit_activation", "fund_transfer"):
         point: DecisionPoint = getattr(policy, name)

@@ -1,10 +1,11 @@
 """The reason catalogue: what each code means, for the analyst who looks into it and for the customer whom it meets.
 
 The customer's text says what to do and never which signal fired: that would teach the thief. Codes are stable: a code
-that is given up keeps its entry, and is not used for something else.
+that is given up keeps its entry, and is not used for something else. So are their places, which the memory of subjects
+holds: a new entry goes to the end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -37,6 +38,10 @@ _BEHAVIOUR = Text(
 _ACCOUNT = Text(
     "您的账户近期有异常登录。请修改密码，或完成一次额外验证。",
     "There were unusual attempts to use your account. Change your password, or pass one more check.",
+)
+_WAIT = Text(
+    "这笔付款需要人工确认。请等待我们的通知。",
+    "A person looks at this payment first. Please wait for our message.",
 )
 _GENERAL = Text(
     "我们需要再次确认是您本人操作。请完成一次额外验证。",
@@ -121,4 +126,22 @@ REASONS: Mapping[str, Explanation] = {
         ),
         _GENERAL,
     ),
+    "EXPOSURE": Explanation(
+        Text(
+            "该笔金额加上此人、此设备或此收款账户的待付及近期已付金额，超过了限额。",
+            "With what is open or went out lately for this person, device or payee, the amount exceeds a limit.",
+        ),
+        _WAIT,
+    ),
 }
+
+
+def bits_of(codes: Iterable[str]) -> int:
+    """Return a set of codes as bits, by their places in the catalogue; a code without an entry has none."""
+    given = set(codes)
+    return sum(1 << place for place, code in enumerate(REASONS) if code in given)
+
+
+def codes_of(bits: int) -> set[str]:
+    """Return the codes whose bits are set."""
+    return {code for place, code in enumerate(REASONS) if bits >> place & 1}

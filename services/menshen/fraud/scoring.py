@@ -1,19 +1,22 @@
 """Evidence fusion: from doubts to points that add up to the score.
 
 Doubts of one layer often have one cause, so the strongest counts in full, the next half, the one after a quarter, and
-so on; layers add up, since they fail independently. The learned scores form a layer of their own. The points of the
-reasons are what was added: their sum is the score, up to the cap.
+so on; layers add up, since they fail independently. The learned scores form a layer of their own, and so does exposure.
+The points of the reasons are what was added: their sum is the score, up to the cap.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from menshen.contract.assessment import Reason
-from menshen.fraud.detector import Finding
-from menshen.fraud.policy import ANOMALY, LEARNED_RISK, Learned, Policy
+from menshen.fraud.detector import CERTAIN, Finding
+from menshen.fraud.policy import ANOMALY, EXPOSURE, LEARNED_RISK, ExposureLimit, Learned, Policy
 
 MAX_SCORE = 1000
 LEARNED_LAYER = "learned"
+OTHER_LAYERS: Mapping[str, str] = {LEARNED_RISK: LEARNED_LAYER, ANOMALY: LEARNED_LAYER, EXPOSURE: "exposure"}
+"""The layer of each code that no detector gives."""
 
 
 def learned_findings(risk_pm: int, anomaly_pm: int, learned: Learned) -> tuple[Finding, ...]:
@@ -26,6 +29,15 @@ def learned_findings(risk_pm: int, anomaly_pm: int, learned: Learned) -> tuple[F
     )
 
 
+def exposure_findings(exceeded: Mapping[ExposureLimit, Decimal]) -> tuple[Finding, ...]:
+    """Return one finding for all limits that are exceeded; its figures are for people, the comparison was exact."""
+    figures = dict[str, float]()
+    for limit, total in sorted(exceeded.items(), key=lambda one: Decimal(one[0].above)):
+        what = f"{limit.of}_{limit.over}"
+        figures |= {f"{what}_total": float(total), f"{what}_limit": float(limit.above)}
+    return (Finding(EXPOSURE, CERTAIN, 0, figures),) if exceeded else ()
+
+
 def weigh(findings: Iterable[Finding], layers: Mapping[str, str], policy: Policy) -> tuple[Reason, ...]:
     """Return one reason a code, most points first; a code that was found twice counts once, at its strongest."""
     strongest: dict[str, Finding] = {}
@@ -35,7 +47,8 @@ def weigh(findings: Iterable[Finding], layers: Mapping[str, str], policy: Policy
     by_layer: dict[str, list[Reason]] = defaultdict(list)
     for code, finding in strongest.items():
         points = policy.weights[code] * finding.doubt_pm // 1000
-        by_layer[layers.get(code, LEARNED_LAYER)].append(Reason(code=code, points=points, evidence=finding.evidence))
+        layer = layers.get(code) or OTHER_LAYERS[code]
+        by_layer[layer].append(Reason(code=code, points=points, evidence=finding.evidence))
     discounted = (reason for reasons in by_layer.values() for reason in _discount(reasons))
     return tuple(sorted(discounted, key=_most_points_first))
 

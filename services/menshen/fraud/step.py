@@ -1,7 +1,7 @@
 """The domain's one step, (subject, sighting, rules) -> (subject, records); it reads as an event is judged."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from menshen.contract.assessment import Assessment, Versions
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import Challenge, Checkpoint, Step
+from menshen.contract.events import Checkpoint, Event, Override, Step
 from menshen.contract.identifiers import record_id
-from menshen.contract.verdict import Verdict
+from menshen.contract.verdict import SEVERITY, Decision, Verdict
 from menshen.fraud.deciding import (
+    ASSURANCE,
     Author,
     Case,
+    amount_of,
     answer,
     attempt_key,
     decide,
@@ -29,11 +31,13 @@ from menshen.fraud.deciding import (
     within_attempt,
 )
 from menshen.fraud.detector import Detector, Finding
+from menshen.fraud.excusing import answered, exempt, overrule, ruling_on
 from menshen.fraud.model import Model, ModelError
-from menshen.fraud.policy import Policy
-from menshen.fraud.scoring import learned_findings, score_of, weigh
+from menshen.fraud.policy import EXPOSURE, DecisionPoint, Policy, gravest
+from menshen.fraud.reasons import bits_of, codes_of
+from menshen.fraud.scoring import exposure_findings, learned_findings, score_of, weigh
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.subject import Exemption, OpenAllow, Subject, Visit
+from menshen.fraud.subject import Attempt, OpenAllow, Seen, Subject, Visit
 from menshen.fraud.tagging import tag
 from menshen.fraud.visits import (
     counts_for,
@@ -44,8 +48,6 @@ from menshen.fraud.visits import (
     weighing_on,
     with_sighting,
 )
-
-MAX_EXEMPTIONS = 4
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     subject, visit, findings = _look(subject, sighting, rules)
     case = _case(subject, sighting, visit, findings, rules)
     subject, verdicts = _answer(subject, sighting, case, rules)
-    subject = _exempt(subject, sighting, rules.policy)
+    subject = overrule(exempt(subject, sighting, rules.policy), sighting, rules.policy)
     return Outcome(subject, _assessment(assessment_id, sighting, case, visit, rules), verdicts)
 
 
@@ -141,7 +143,7 @@ def _without_features(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
 
 
 def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Finding], rules: Rules) -> Case:
-    """Add the learned scores at a decision point, leave out what a passed challenge answers, and weigh the rest."""
+    """Add the learned scores and exceeded limits at a decision point, and weigh what no passed challenge answers."""
     degraded = rules.model is None
     if is_decision_point(sighting) and rules.model is not None:
         row = np.frombuffer(vector_of(visit, len(rules.features)), dtype=np.float64)[None, :]
@@ -150,35 +152,24 @@ def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Fin
             findings = [*findings, *learned_findings(int(scores.risk[0]), int(scores.anomaly[0]), rules.policy.learned)]
         except ModelError:
             degraded = True
-    answered = _answered(subject.exemptions, visit.device, sighting.appended_ms, rules.policy)
-    weighing = tuple(finding for finding in findings if finding.code not in answered)
-    reasons = weigh(weighing, rules.layers, rules.policy)
-    point = rules.policy.at(_step_of(sighting))
-    missing = missing_of(sighting.event, visit, point) if is_decision_point(sighting) else ()
-    return Case(weighing, reasons, missing, degraded)
+    event, point = sighting.event, rules.policy.at(_step_of(sighting))
+    missing = missing_of(event, visit, point) if is_decision_point(sighting) else ()
+    exceeded = point.exceeded(event) if isinstance(event, Checkpoint) else {}
+    by_limits = gravest("allow", *(limit.decision for limit in exceeded))
+    whole = Case((*findings, *exposure_findings(exceeded)), (), missing, degraded, by_limits)
+    excused = answered(subject.exemptions, visit.device, sighting.appended_ms, rules.policy)
+    return _without(whole, excused, rules)
+
+
+def _without(case: Case, codes: Container[str], rules: Rules) -> Case:
+    """Return the case as it is when some codes weigh nothing; what is left counts as though it stood alone."""
+    weighing = tuple(finding for finding in case.findings if finding.code not in codes)
+    exceeded: Decision = "allow" if EXPOSURE in codes else case.exceeded
+    return case._replace(findings=weighing, reasons=weigh(weighing, rules.layers, rules.policy), exceeded=exceeded)
 
 
 def _step_of(sighting: Sighting) -> Step | None:
     return sighting.event.step if isinstance(sighting.event, Checkpoint) else None
-
-
-def _answered(exemptions: Iterable[Exemption], device: bytes, now_ms: int, policy: Policy) -> set[str]:
-    live = (e for e in exemptions if e.device == device and e.until_ms > now_ms)
-    return {code for e in live for rule in (policy.challenges.get(e.method),) if rule for code in rule.answers}
-
-
-def _exempt(subject: Subject, sighting: Sighting, policy: Policy) -> Subject:
-    """Open an exemption where the authentication service says that a challenge was passed on this device."""
-    event = sighting.event
-    if not (isinstance(event, Challenge) and event.outcome == "passed" and event.device_id and sighting.teaches):
-        return subject
-    rule = policy.challenges.get(event.method)
-    if rule is None:
-        return subject
-    until_ms, device = sighting.appended_ms + rule.lasts_s * 1000, tag(event.device_id)
-    others = [e for e in subject.exemptions if (e.method, e.device) != (event.method, device)]
-    opened = (*others, Exemption(event.method, device, until_ms))[-MAX_EXEMPTIONS:]
-    return replace(subject, exemptions=opened)
 
 
 def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> tuple[Subject, tuple[Verdict, ...]]:
@@ -186,31 +177,56 @@ def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
     subject, revoked = _revoke(subject, sighting, case, rules)
     if not is_decision_point(sighting):
         return subject, revoked
-    event, point = sighting.event, rules.policy.at(_step_of(sighting))
-    amount = event.amount if isinstance(event, Checkpoint) else None
-    decision = decide(case, point, rules.policy, amount)
+    event, point, seen = sighting.event, rules.policy.at(_step_of(sighting)), None
     if isinstance(event, Checkpoint):
+        ruling = ruling_on(subject.rulings, event, sighting.appended_ms)
+        seen = ruling.seen if ruling else None
+        decision = "block" if ruling and not seen else _decision(case, point, amount_of(event), seen, rules)
         decision = within_attempt(subject.attempts, attempt_key(event), decision)
-        claimed = event.assurance == "claimed"
-        attempts = with_attempt(subject.attempts, attempt_key(event), decision, claimed=claimed)
-        subject = replace(subject, attempts=attempts)
+        codes = bits_of(finding.code for finding in case.findings) if sighting.teaches else 0
+        fresh, claimed = Attempt(attempt_key(event), decision, codes), event.assurance == "claimed"
+        subject = replace(subject, attempts=with_attempt(subject.attempts, fresh, claimed=claimed))
+    else:
+        decision = decide(case, point, rules.policy)
     verdict = answer(sighting, case, decision, point, rules.author)
-    return replace(subject, allows=with_allow(subject.allows, verdict)), (*revoked, verdict)
+    return replace(subject, allows=with_allow(subject.allows, verdict, seen)), (*revoked, verdict)
+
+
+def _decision(case: Case, point: DecisionPoint, amount: str | None, seen: Seen | None, rules: Rules) -> Decision:
+    """Decide; what people saw when they allowed it weighs nothing, unless it amounts to a graver decision by now.
+
+    Nobody can vouch for the person in the customer's stead: where that is missing, it is asked for all the same.
+    """
+    found = case._replace(missing=tuple(each for each in case.missing if each == ASSURANCE))
+    if seen is None or SEVERITY[decide(found, point, rules.policy, amount)] > seen.gravity:
+        return decide(case, point, rules.policy, amount)
+    known = codes_of(seen.codes) - set(rules.policy.override.never)
+    return decide(_without(found, known, rules), point, rules.policy, amount)
 
 
 def _revoke(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> tuple[Subject, tuple[Verdict, ...]]:
-    """Judge each open allow again. An event that nobody vouches for takes nothing back: anyone can name anyone."""
+    """Judge each open allow again. An event that nobody vouches for takes nothing back: anyone can name anyone.
+
+    What did not come, and how much money goes before, was asked about another question.
+    """
     if not subject.allows or sighting.event.assurance == "claimed":
         return subject, ()
+    case = _without(case, (EXPOSURE,), rules)._replace(missing=())
     kept, revoked = list[OpenAllow](), list[Verdict]()
     for allow in (a for a in subject.allows if a.expires_ms > sighting.appended_ms):
-        point = rules.policy.at(allow.step)
-        decision = decide(case._replace(missing=()), point, rules.policy, allow.amount_max)
+        decision = _again(allow, sighting.event, case, rules)
         if is_grave(decision):
             revoked.append(revocation(sighting, case, decision, allow, rules.author))
         else:
             kept.append(allow)
     return replace(subject, allows=tuple(kept)), tuple(revoked)
+
+
+def _again(allow: OpenAllow, event: Event, case: Case, rules: Rules) -> Decision:
+    """Decide on an open allow; people who block one question of an application take back all that it was allowed."""
+    if isinstance(event, Override) and event.decision == "block" and event.application_id == allow.application_id:
+        return "block"
+    return _decision(case, rules.policy.at(allow.step), allow.amount_max, allow.seen, rules)
 
 
 def _assessment(assessment_id: str, sighting: Sighting, case: Case, visit: Visit, rules: Rules) -> Assessment:

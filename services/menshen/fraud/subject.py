@@ -71,16 +71,36 @@ class Exemption(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Attempt(Struct, frozen=True, gc=False, array_like=True):
-    """The gravest decision yet of one attempt at a step; within an attempt severity only rises."""
+    """The gravest decision yet of one attempt at a step; within an attempt severity only rises.
+
+    `codes` are those of all reasons that it was given for, as bits (`reasons.bits_of`).
+    """
 
     key: bytes
     decision: Decision
+    codes: int = 0
+
+
+class Seen(Struct, frozen=True, gc=False, array_like=True):
+    """What people had before them when they allowed something: how grave a decision (`SEVERITY`), for which codes."""
+
+    gravity: int
+    codes: int
+
+
+class Ruling(Struct, frozen=True, gc=False, array_like=True):
+    """What people decided about exactly one question, until `until_ms`. Without `seen` they blocked it."""
+
+    key: bytes
+    attempt: int
+    until_ms: int
+    seen: Seen | None = None
 
 
 class OpenAllow(Struct, frozen=True, gc=False, array_like=True):
     """An allow that has not expired: what it takes to judge it again, and to say which one is taken back.
 
-    `verdict` holds the 16 bytes of the verdict's id.
+    `verdict` holds the 16 bytes of the verdict's id, `seen` what the people saw who had it allowed.
     """
 
     verdict: bytes
@@ -90,6 +110,7 @@ class OpenAllow(Struct, frozen=True, gc=False, array_like=True):
     attempt: int
     draw_id: str | None
     amount_max: str | None
+    seen: Seen | None = None
 
     @property
     def verdict_id(self) -> str:
@@ -115,6 +136,7 @@ class Subject(Struct, frozen=True, gc=False, array_like=True):
     allows: tuple[OpenAllow, ...] = ()
     states: dict[str, Any] = {}
     """State by detector. A state that was not looked at since it was read is still packed (`msgspec.Raw`)."""
+    rulings: tuple[Ruling, ...] = ()
 
     def content_of(self, key: bytes) -> bytes | None:
         """Return the checksum of a remembered event, whoever sent it."""

@@ -11,6 +11,7 @@ def page() -> str:
             f"`{setting.name}`" + (" or `_FILE`" if setting.secret else ""),
             "required" if setting.default is None else f"`{setting.default}`" if setting.default else "",
             setting.meaning,
+            setting.process,
         ]
         for setting in all_settings()
     ]
@@ -18,4 +19,4 @@ def page() -> str:
         "All settings come from the environment. A secret can also be given as a file, by its name with `_FILE` at the "
         "end.\nA process that finds any of them wrong names them all and ends with status 2."
     )
-    return f"{NOTE}\n# Settings\n\n{introduction}\n\n" + table(["name", "default", "meaning"], rows)
+    return f"{NOTE}\n# Settings\n\n{introduction}\n\n" + table(["name", "default", "meaning", "process"], rows)

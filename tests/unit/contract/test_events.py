@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 from tests.strategies import events
 
-from menshen.contract.events import FAMILIES, Checkpoint, Envelope, Keystroke, Location, Pointer
+from menshen.contract.events import FAMILIES, Checkpoint, Envelope, Keystroke, Location, Override, Pointer
 
 ENVELOPE = {
     "event_id": "e",
@@ -23,9 +23,21 @@ ENVELOPE = {
     "product_id": "loan",
 }
 CHECKPOINT = {"application_id": "a", "device_id": "d", "step": "agreement", "attempt": 1}
+TRANSFER = {
+    **CHECKPOINT,
+    "step": "fund_transfer",
+    "draw_id": "d",
+    "payee_ref": "p",
+    "amount": "1.00",
+    "currency": "CNY",
+}
+DECIDED = {"decision": "allow", "operators": ["o1", "o2"]}
 KEYSTROKE = {"field": "name", "hold_ms": [80, 90], "flight_ms": [-5], "classes": "ld"}
 POINTER = {"kind": "touch", "starts": [0, 2], "t_ms": [0, 8, 16], "x_px": [1, 2, 3], "y_px": [1, 2, 3]}
 
+questions = pytest.mark.parametrize(
+    ("family", "said"), [(Checkpoint, {}), (Override, DECIDED)], ids=["asked", "decided"]
+)
 every_family = pytest.mark.parametrize("kind", FAMILIES, ids=lambda kind: kind.__name__)
 
 
@@ -97,28 +109,35 @@ def test_an_identifier_is_visible_ascii_of_at_most_64(event: Any, field: str) ->
     assert getattr(msgspec.convert({**said, field: "x" * 64}, type=type(event)), field) == "x" * 64
 
 
-def test_a_checkpoint_names_amount_and_currency_together() -> None:
-    assert not refused(Checkpoint, **CHECKPOINT)
-    assert not refused(Checkpoint, **CHECKPOINT, amount="10.00", currency="CNY")
-    assert refused(Checkpoint, **CHECKPOINT, amount="10.00")
-    assert refused(Checkpoint, **CHECKPOINT, currency="CNY")
+@questions
+def test_a_question_names_amount_and_currency_together(family: type[Envelope], said: dict[str, Any]) -> None:
+    assert not refused(family, **said, **CHECKPOINT)
+    assert not refused(family, **said, **CHECKPOINT, amount="10.00", currency="CNY")
+    assert refused(family, **said, **CHECKPOINT, amount="10.00")
+    assert refused(family, **said, **CHECKPOINT, currency="CNY")
 
 
-def test_a_transfer_names_draw_payee_and_amount() -> None:
-    transfer = {
-        **CHECKPOINT,
-        "step": "fund_transfer",
-        "draw_id": "d",
-        "payee_ref": "p",
-        "amount": "1.00",
-        "currency": "CNY",
-    }
-    assert not refused(Checkpoint, **transfer)
-    for field in ("draw_id", "payee_ref", "application_id", "device_id"):
-        assert refused(Checkpoint, **{name: value for name, value in transfer.items() if name != field})
-    assert refused(
-        Checkpoint, **{name: value for name, value in transfer.items() if name not in ("amount", "currency")}
-    )
+@questions
+def test_a_transfer_names_draw_payee_and_amount(family: type[Envelope], said: dict[str, Any]) -> None:
+    assert not refused(family, **said, **TRANSFER)
+    for fields in ({"draw_id"}, {"payee_ref"}, {"application_id"}, {"device_id"}, {"amount", "currency"}):
+        named = {name: value for name, value in TRANSFER.items() if name not in fields}
+        assert refused(family, **said, **named), fields
+
+
+def test_one_to_four_people_decide_and_each_of_them_once() -> None:
+    for operators in (["o1"], ["o1", "o2"], ["o1", "o2", "o3", "o4"]):
+        assert not refused(Override, **TRANSFER, decision="allow", operators=operators)
+    for operators in ([], ["o1", "o1"], ["o1", "o2", "o1"], ["o1", "o2", "o3", "o4", "o5"], [""], "o1"):
+        assert refused(Override, **TRANSFER, decision="allow", operators=operators), operators
+
+
+def test_exposure_tells_all_three_figures_of_each_part_that_it_tells() -> None:
+    outlay = {"open": "0.00", "day": "1.00", "month": "2.00"}
+    for exposure in ({}, {"person": outlay}, {"person": outlay, "device": outlay, "payee": outlay}, {"payee": None}):
+        assert not refused(Checkpoint, **TRANSFER, exposure=exposure)
+    for wrong in ({"open": "0.00", "day": "1.00"}, {**outlay, "month": 2.0}, {**outlay, "day": "-1.00"}, []):
+        assert refused(Checkpoint, **TRANSFER, exposure={"device": wrong}), wrong
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,18 @@ from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed
 from menshen.contract.decoding import encode_event
-from menshen.contract.events import Challenge, Checkpoint, Device, Envelope, GpsFix, Keystroke, Location, Login
+from menshen.contract.events import (
+    Challenge,
+    Checkpoint,
+    Device,
+    Envelope,
+    GpsFix,
+    Keystroke,
+    Label,
+    Location,
+    Login,
+    Override,
+)
 from menshen.contract.verdict import Verdict
 from menshen.fraud.detectors import DETECTORS, FEATURES
 from menshen.fraud.maths.trees import planted
@@ -38,7 +49,11 @@ FAMILIES: dict[type[Envelope], dict[str, Any]] = {
     Challenge: {"outcome": "passed", "method": "face"},
     Checkpoint: {"application_id": "a1", "step": "agreement", "attempt": 1},
     Keystroke: {"field": "name", "hold_ms": [80], "flight_ms": [], "classes": "l"},
+    Override: {"application_id": "a1", "step": "agreement", "attempt": 1, "decision": "allow", "operators": ["o1"]},
+    Label: {"about_event_id": "e1", "truth": "honest", "source": "customer"},
 }
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+ON_D2 = {"device_id": "d2", "session_id": "v2"}
 TRANSFER = {"step": "fund_transfer", "draw_id": "w1", "payee_ref": "p1", "amount": "100.00", "currency": "CNY"}
 
 
@@ -114,3 +129,19 @@ class Story:
 
 def codes(verdict: Verdict) -> set[str]:
     return {reason.code for reason in verdict.reasons}
+
+
+def known_customer(by: Rules | None = None) -> Story:
+    """A customer of three days on one device, at his checkpoint today."""
+    story = Story(by or rules())
+    for day in range(3):
+        story.visit(session_id=f"v-{day}", after_s=DAY_S)
+    story.visit(after_s=DAY_S)
+    return story
+
+
+def with_new_device(by: Rules | None = None) -> Story:
+    """The same customer, having logged in today on a device that he never used."""
+    story = known_customer(by)
+    story.visit(**ON_D2, after_s=HOUR_S)
+    return story

@@ -25,7 +25,7 @@ from menshen.fraud.deciding import (
 from menshen.fraud.detector import Finding
 from menshen.fraud.policy import DecisionPoint, Floor, Thresholds
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.subject import Attempt, OpenAllow
+from menshen.fraud.subject import Attempt, OpenAllow, Seen
 
 POINT = DecisionPoint(
     thresholds=Thresholds(300, 600, 900), lifetime_s=60, challenge="face", expects=("gps|ip",), when_missing="review"
@@ -70,9 +70,12 @@ def case(score: int = 0, *findings: tuple[str, int], missing: tuple[str, ...] = 
         (case(0, ("SHARED_DEVICE", 900), degraded=True), "review"),
         (case(300, degraded=True), "step_up"),
         (case(degraded=True), "allow"),
+        (case()._replace(exceeded="review"), "review"),
+        (case(900)._replace(exceeded="review"), "block"),
+        (case(degraded=True)._replace(exceeded="block"), "review"),
     ],
 )
-def test_the_gravest_of_score_floors_and_lacks_decides(judged: Case, decision: Decision) -> None:
+def test_the_gravest_of_score_floors_limits_and_lacks_decides(judged: Case, decision: Decision) -> None:
     assert decide(judged, POINT, POLICY) == decision
 
 
@@ -100,27 +103,34 @@ def test_an_attempt_remembers_the_gravest_decision_in_any_order() -> None:
     given = []
     for fresh in ("step_up", "allow", "review", "step_up", "block", "allow"):
         decision = within_attempt(attempts, b"k", fresh)  # type: ignore[arg-type]
-        attempts = with_attempt(attempts, b"k", decision, claimed=False)
+        attempts = with_attempt(attempts, Attempt(b"k", decision), claimed=False)
         given.append(decision)
     assert given == ["step_up", "step_up", "review", "review", "block", "block"]
     assert within_attempt(attempts, b"other", "allow") == "allow"
 
 
 def test_allows_take_no_place_among_the_attempts() -> None:
-    attempts = with_attempt((), b"grave", "block", claimed=False)
+    attempts = with_attempt((), Attempt(b"grave", "block"), claimed=False)
     for i in range(3 * MAX_ATTEMPTS):
-        attempts = with_attempt(attempts, b"%d" % i, "allow", claimed=False)
+        attempts = with_attempt(attempts, Attempt(b"%d" % i, "allow"), claimed=False)
     assert attempts == (Attempt(b"grave", "block"),)
+
+
+def test_an_attempt_remembers_the_codes_of_every_answer() -> None:
+    attempts: tuple[Attempt, ...] = ()
+    for codes in (0b001, 0b100, 0b000):
+        attempts = with_attempt(attempts, Attempt(b"k", "review", codes), claimed=False)
+    assert attempts == (Attempt(b"k", "review", 0b101),)
 
 
 def test_the_oldest_attempt_gives_way_but_not_to_a_claim() -> None:
     attempts: tuple[Attempt, ...] = ()
     for i in range(MAX_ATTEMPTS):
-        attempts = with_attempt(attempts, b"%d" % i, "review", claimed=False)
-    assert with_attempt(attempts, b"claim", "block", claimed=True) == attempts
-    raised = with_attempt(attempts, b"0", "block", claimed=True)
+        attempts = with_attempt(attempts, Attempt(b"%d" % i, "review"), claimed=False)
+    assert with_attempt(attempts, Attempt(b"claim", "block"), claimed=True) == attempts
+    raised = with_attempt(attempts, Attempt(b"0", "block"), claimed=True)
     assert within_attempt(raised, b"0", "allow") == "block"
-    later = with_attempt(attempts, b"more", "review", claimed=False)
+    later = with_attempt(attempts, Attempt(b"more", "review"), claimed=False)
     assert [attempt.key for attempt in later] == [*(b"%d" % i for i in range(1, MAX_ATTEMPTS)), b"more"]
 
 
@@ -135,9 +145,10 @@ def test_only_an_applications_allow_is_kept_open_until_it_expires() -> None:
     allow = verdict()
     kept = with_allow((), allow)
     (remembered,) = kept
-    for field in set(OpenAllow.__struct_fields__) - {"verdict"}:
+    for field in set(OpenAllow.__struct_fields__) - {"verdict", "seen"}:
         assert getattr(remembered, field) == getattr(allow, field)
-    assert remembered.verdict_id == allow.verdict_id
+    assert (remembered.verdict_id, remembered.seen) == (allow.verdict_id, None)
+    assert [each.seen for each in with_allow((), allow, Seen(2, 1))] == [Seen(2, 1)]
     for other in (replace(allow, decision="step_up"), replace(allow, application_id=None)):
         assert with_allow((), other) == ()
         assert with_allow(kept, replace(other, decided_ms=999)) == kept

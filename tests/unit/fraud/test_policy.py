@@ -11,6 +11,7 @@ from menshen.fraud.policy import AmountBand, DecisionPoint, PolicyError, Thresho
 TEXT = DEFAULT_POLICY.read_text(encoding="utf-8")
 AGREEMENT = "[agreement]\nthresholds = { step_up = 300, review = 650, block = 850 }"
 BAND = '{ amount = "50000.00", thresholds = { step_up = 150, review = 400, block = 650 } }'
+LIMIT = '{ of = "payee", over = "day", above = "50000.00", decision = "review" }'
 
 
 def but(text: str, instead: str) -> str:
@@ -29,6 +30,12 @@ def test_the_policy_that_is_delivered_fits_the_reasons_that_exist() -> None:
     assert policy.version == "default-1"
     assert policy.at(None) is policy.login
     assert policy.at("fund_transfer") is policy.fund_transfer
+
+
+def test_people_may_answer_exposure_and_any_code_may_be_kept_from_them() -> None:
+    assert default_policy().override.never == ()
+    kept = parse_policy(but("never = []", 'never = ["EXPOSURE", "SHARED_DEVICE"]'), CODES)
+    assert kept.override.never == ("EXPOSURE", "SHARED_DEVICE")
 
 
 def test_missing_evidence_asks_for_more_the_nearer_the_money_is() -> None:
@@ -71,6 +78,17 @@ def test_missing_evidence_asks_for_more_the_nearer_the_money_is() -> None:
         (but('expects = ["device"]', 'expects = [""]'), "agreement: '' is expected"),
         (but('code = "MOCKED_LOCATION"', 'code = "MOCKING"'), "MOCKING is named, but is no known reason"),
         (but('answers = ["FAILED_LOGINS"]', 'answers = ["FAILED"]'), "FAILED is named, but is no known reason"),
+        (but("never = []", 'never = ["LISTED"]'), "LISTED is named, but is no known reason"),
+        (but("people_for_block = 2", "people_for_block = 0"), ">= 1"),
+        (but("people_for_block = 2", "people_for_block = 5"), "<= 4"),
+        (
+            but("[override]\nlasts_s = 3600\npeople_for_block = 2\nnever = []\n", ""),
+            "missing required field `override`",
+        ),
+        (but("EXPOSURE = 100\n", ""), "weights: EXPOSURE is missing"),
+        (but(LIMIT, LIMIT.replace("payee", "friend")), "Invalid enum value 'friend'"),
+        (but(LIMIT, LIMIT.replace("day", "year")), "Invalid enum value 'year'"),
+        (but(LIMIT, LIMIT.replace('"50000.00"', '"50000"')), "matching regex"),
         (but("[challenges.otp]", "[challenges.letter]"), "Invalid enum value"),
         (TEXT[: TEXT.index("[challenges.face]")], "fund_transfer: challenge 'face' has no entry under challenges"),
         (TEXT + "\n[transfer]\n", "unknown field `transfer`"),

@@ -1,6 +1,7 @@
 """Doubts add up to a score: within a layer ever less, across layers in full, in any order."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -9,12 +10,12 @@ from tests.unit.fraud.story import CODES, default_policy
 
 from menshen.fraud.detector import Finding
 from menshen.fraud.detectors import DETECTORS
-from menshen.fraud.policy import ANOMALY, LEARNED_CODES, LEARNED_RISK, Learned
-from menshen.fraud.scoring import MAX_SCORE, learned_findings, score_of, weigh
+from menshen.fraud.policy import ANOMALY, EXPOSURE, LEARNED_RISK, OTHER_CODES, ExposureLimit, Learned
+from menshen.fraud.scoring import MAX_SCORE, OTHER_LAYERS, exposure_findings, learned_findings, score_of, weigh
 
 LAYERS = {code: detector.layer for detector in DETECTORS for code in detector.codes}
 POLICY = default_policy()
-ALL_CODES = sorted({*CODES, *LEARNED_CODES})
+ALL_CODES = sorted({*CODES, *OTHER_CODES})
 
 
 def points(*doubts: tuple[str, int]) -> dict[str, int]:
@@ -40,10 +41,11 @@ def test_within_a_layer_the_strongest_counts_in_full_the_next_half_the_third_a_q
     assert place == {"MOCKED_LOCATION": 450, "IMPOSSIBLE_TRAVEL": 420 // 2, "GPS_IP_MISMATCH": 260 // 4}
 
 
-def test_layers_add_up_and_the_learned_scores_are_a_layer_of_their_own() -> None:
+def test_layers_add_up_and_the_learned_scores_and_exposure_are_layers_of_their_own() -> None:
     assert points(("NEW_DEVICE", 1000), ("TYPING_MISMATCH", 1000)) == {"NEW_DEVICE": 320, "TYPING_MISMATCH": 300}
-    assert points((LEARNED_RISK, 1000), (ANOMALY, 1000), ("NEW_DEVICE", 1000)) == {
+    assert points((LEARNED_RISK, 1000), (ANOMALY, 1000), ("NEW_DEVICE", 1000), (EXPOSURE, 1000)) == {
         "NEW_DEVICE": 320,
+        EXPOSURE: 100,
         LEARNED_RISK: 300,
         ANOMALY: 40,
     }
@@ -103,3 +105,21 @@ def test_the_models_scores_weigh_from_where_policy_begins(
     found = learned_findings(risk_pm, anomaly_pm, Learned(risk_from_pm=300, anomaly_from_pm=700))
     assert {finding.code: finding.doubt_pm for finding in found} == expected
     assert all(finding.stands_ms == 0 for finding in found)
+
+
+def test_every_code_that_no_detector_gives_has_a_layer() -> None:
+    assert set(OTHER_LAYERS) == set(OTHER_CODES)
+
+
+def test_limits_that_are_exceeded_make_one_finding_with_all_figures() -> None:
+    day, month = (ExposureLimit("payee", over, "100.00", "review") for over in ("day", "month"))  # type: ignore[arg-type]
+    higher = ExposureLimit("payee", "day", "500.00", "block")
+    (found,) = exposure_findings({higher: Decimal("500.01"), day: Decimal("500.01"), month: Decimal("600.00")})
+    assert (found.code, found.doubt_pm, found.stands_ms) == (EXPOSURE, 1000, 0)
+    assert found.evidence == {
+        "payee_day_total": 500.01,
+        "payee_day_limit": 500.0,
+        "payee_month_total": 600.0,
+        "payee_month_limit": 100.0,
+    }
+    assert exposure_findings({}) == ()

@@ -1,39 +1,29 @@
-"""The step, told as stories: who is let through, who is asked for more, and what nobody can bring about."""
+"""The step, told as stories: who is let through, what is answered, and what a known event does."""
 
 import math
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.fraud.story import CROWD, FARM, PARIS, TRANSFER, Story, codes, flat_model, policy_with, rules
+from tests.unit.fraud.story import (
+    CROWD,
+    FARM,
+    HOUR_S,
+    MINUTE_S,
+    ON_D2,
+    TRANSFER,
+    Story,
+    flat_model,
+    known_customer,
+    policy_with,
+    rules,
+    with_new_device,
+)
 
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import Challenge, Checkpoint, Device, Keystroke, Label, Location, Login, Override
+from menshen.contract.events import Challenge, Checkpoint, Device, Keystroke, Label, Location, Login
 from menshen.contract.verdict import BOUND, SEVERITY
-from menshen.fraud.policy import ChallengeRule
 from menshen.fraud.subject import REMEMBERED_CLAIMS, REMEMBERED_EVENTS, pack
-
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
-
-
-def known_customer() -> Story:
-    """A customer of three days on one device, at his checkpoint today."""
-    story = Story()
-    for day in range(3):
-        story.visit(session_id=f"v-{day}", after_s=DAY_S)
-    story.visit(after_s=DAY_S)
-    return story
-
-
-def with_new_device() -> Story:
-    """The same customer, having logged in today on a device that he never used."""
-    story = known_customer()
-    story.visit(device_id="d2", session_id="v2", after_s=HOUR_S)
-    return story
-
-
-ON_D2 = {"device_id": "d2", "session_id": "v2"}
-
 
 # Who is let through
 
@@ -139,19 +129,12 @@ def test_only_decision_points_are_answered_and_everything_is_assessed() -> None:
         assert len(outcome.assessment.features) == len(story.rules.features)
 
 
-def test_a_label_and_an_override_are_assessed_and_open_nothing() -> None:
+def test_a_label_is_assessed_and_opens_nothing() -> None:
     story = with_new_device()
     assert story.verdict(Checkpoint, **ON_D2).decision == "step_up"
-    event = story.log[-1].event
-    shared = {field: getattr(event, field) for field in Login.__struct_fields__ if hasattr(event, field)}
-    override = {"application_id": "a1", "step": "agreement", "attempt": 1, "decision": "allow", "operators": ["o1"]}
-    label = {"about_event_id": "e1", "truth": "honest", "source": "customer"}
-    for family, fields in ((Override, override), (Label, label)):
-        said = family(**{**shared, "event_id": family.__name__, **fields})
-        outcome = story.judge(replace(story.log[-1], event=said))
-        assert outcome.assessment is not None
-        assert outcome.verdicts == ()
-    assert story.verdict(Checkpoint, **ON_D2).decision == "step_up"
+    outcome = story.send(Label, **ON_D2)
+    assert outcome.assessment is not None
+    assert outcome.verdicts == ()
     assert story.verdict(Checkpoint, **ON_D2, attempt=2).decision == "step_up"
 
 
@@ -217,236 +200,6 @@ def test_a_flood_of_claims_does_not_make_an_old_event_new() -> None:
         story.send(Device, assurance="claimed", session_id=f"x{i}", after_s=0)
     outcome = story.judge(replace(passed, appended_ms=story.now_ms))
     assert outcome.assessment is None
-
-
-# Attempts and challenges
-
-
-def test_within_an_attempt_severity_only_rises() -> None:
-    story = known_customer()
-    assert story.verdict(Checkpoint, attempt=1).decision == "allow"
-    assert story.verdict(Checkpoint, attempt=1, observed=FARM).decision == "review"
-    assert story.verdict(Checkpoint, attempt=1, after_s=HOUR_S).decision == "review"
-    assert story.verdict(Checkpoint, attempt=2).decision == "allow"
-
-
-def test_an_attempt_is_one_application_step_number_and_draw() -> None:
-    story = known_customer()
-    assert story.verdict(Checkpoint, **TRANSFER, observed=FARM).decision == "review"
-    later = {"after_s": HOUR_S}
-    assert story.verdict(Checkpoint, **TRANSFER, **later).decision == "review"
-    for other in ({"application_id": "a2"}, {"attempt": 2}, {"draw_id": "w2"}, {"step": "agreement", "draw_id": None}):
-        assert story.verdict(Checkpoint, **{**TRANSFER, **other}).decision == "allow", other
-
-
-def test_a_passed_face_check_opens_the_next_attempt_and_not_this_one() -> None:
-    story = with_new_device()
-    first = story.verdict(Checkpoint, **ON_D2)
-    assert (first.decision, first.challenge, codes(first)) == ("step_up", "face", {"NEW_DEVICE"})
-    story.send(Challenge, outcome="issued", **ON_D2)
-    story.send(Challenge, **ON_D2)
-    assert story.verdict(Checkpoint, **ON_D2).decision == "step_up"
-    second = story.verdict(Checkpoint, **ON_D2, attempt=2)
-    assert (second.decision, second.reasons) == ("allow", ())
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"outcome": "failed"},
-        {"outcome": "issued"},
-        {"assurance": "claimed"},
-        {"late_s": 301},
-        {"device_id": "d3"},
-        {"device_id": None},
-    ],
-    ids=str,
-)
-def test_no_other_challenge_opens_anything(fields: dict[str, Any]) -> None:
-    story = with_new_device()
-    story.send(Challenge, **{**ON_D2, **fields})
-    assert "NEW_DEVICE" in codes(story.verdict(Checkpoint, **ON_D2))
-
-
-def test_no_challenge_excuses_a_device_farm() -> None:
-    story = Story()
-    story.visit(observed=FARM)
-    for method in ("otp", "face", "call_back", "bank_card"):
-        story.send(Challenge, method=method)
-    verdict = story.verdict(Checkpoint, observed=FARM)
-    assert (verdict.decision, codes(verdict)) == ("review", {"SHARED_DEVICE"})
-
-
-def test_an_exemption_answers_exactly_its_reasons_until_it_expires() -> None:
-    a_minute = {"otp": ChallengeRule(answers=("FAILED_LOGINS",), lasts_s=MINUTE_S)}
-    story = Story(rules(policy=policy_with(challenges=a_minute)))
-    for _ in range(12):
-        story.send(Login, outcome="failed", assurance="claimed", device_id="d9", session_id="x")
-    assert codes(story.verdict(Login)) == {"FAILED_LOGINS"}
-    story.send(Challenge, method="otp")
-    assert story.verdict(Login, after_s=MINUTE_S / 2).reasons == ()
-    assert codes(story.verdict(Login, device_id="d2", after_s=0)) == {"FAILED_LOGINS", "NEW_DEVICE"}
-    assert codes(story.verdict(Login, observed=FARM, after_s=0)) == {"SHARED_DEVICE"}
-    assert codes(story.verdict(Login, after_s=MINUTE_S / 2)) == {"FAILED_LOGINS", "SHARED_DEVICE"}
-
-
-def test_a_one_time_code_does_not_answer_a_journey_that_nobody_makes() -> None:
-    story = known_customer()
-    story.send(Location, gps=PARIS)
-    story.send(Challenge, method="otp")
-    assert "IMPOSSIBLE_TRAVEL" in codes(story.verdict(Checkpoint))
-    story.send(Challenge, method="face")
-    assert story.verdict(Checkpoint, attempt=2).reasons == ()
-
-
-def test_an_event_that_names_no_device_is_excused_like_its_visit() -> None:
-    """Else the next keystrokes would take back what the face check had opened."""
-    story = known_customer()
-    assert story.send(Location, gps=PARIS).assessment.score > 0  # type: ignore[union-attr]
-    story.send(Challenge)
-    assert story.verdict(Checkpoint, **TRANSFER).decision == "allow"
-    outcome = story.send(Keystroke, device_id=None)
-    assert outcome.assessment is not None
-    assert (outcome.assessment.score, outcome.verdicts) == (0, ())
-    assert story.send(Keystroke, device_id="d9").assessment.score > 0  # type: ignore[union-attr]
-
-
-# Revocations
-
-
-def test_a_grave_doubt_takes_back_an_open_allow_once() -> None:
-    story = known_customer()
-    allow = story.verdict(Checkpoint, **TRANSFER)
-    (revoked,) = story.send(Device, observed=FARM).verdicts
-    assert (revoked.kind, revoked.revokes, revoked.decision) == ("revoke", allow.verdict_id, "review")
-    for field in ("subject_id", "application_id", "step", "attempt", "draw_id"):
-        assert getattr(revoked, field) == getattr(allow, field)
-    assert (revoked.expires_ms, revoked.score, codes(revoked)) == (allow.expires_ms, 700, {"SHARED_DEVICE"})
-    assert story.send(Device, observed=FARM).verdicts == ()
-
-
-def test_an_allow_that_has_expired_is_not_taken_back() -> None:
-    for wait_s, n_revoked in ((119, 1), (120, 0)):
-        story = known_customer()
-        story.verdict(Checkpoint, **TRANSFER)
-        assert len(story.send(Device, observed=FARM, after_s=wait_s).verdicts) == n_revoked
-
-
-def test_a_mere_claim_takes_nothing_back() -> None:
-    story = known_customer()
-    story.verdict(Checkpoint, **TRANSFER)
-    outcome = story.send(Device, observed=FARM, assurance="claimed", session_id="x")
-    assert outcome.assessment is not None
-    assert (outcome.assessment.score, outcome.verdicts) == (700, ())
-    assert len(story.send(Device, observed=FARM).verdicts) == 1
-
-
-def test_a_light_doubt_takes_nothing_back() -> None:
-    story = known_customer()
-    story.verdict(Checkpoint, **TRANSFER)
-    assert story.send(Device, observed=replace(FARM, device_subjects_1h=4)).verdicts == ()
-
-
-def test_what_another_visit_did_not_send_takes_nothing_back() -> None:
-    story = known_customer()
-    story.verdict(Checkpoint, **TRANSFER)
-    story.send(Login, session_id="v2")
-    (answer,) = story.send(Checkpoint, **{**TRANSFER, "draw_id": "w2"}, session_id="v2").verdicts
-    assert (answer.kind, answer.decision, answer.missing) == ("gate", "review", ("device", "gps|ip"))
-
-
-def test_a_question_that_is_answered_gravely_takes_back_the_earlier_allow_too() -> None:
-    story = known_customer()
-    allow = story.verdict(Checkpoint, **TRANSFER)
-    revoked, answer = story.send(Checkpoint, **TRANSFER, observed=FARM).verdicts
-    assert (revoked.revokes, revoked.kind, answer.kind, answer.decision) == (
-        allow.verdict_id,
-        "revoke",
-        "gate",
-        "review",
-    )
-    assert len({allow.verdict_id, revoked.verdict_id, answer.verdict_id}) == 3
-
-
-def test_a_transfers_allow_can_still_be_taken_back_after_many_allows_of_earlier_steps() -> None:
-    story = known_customer()
-    allow = story.verdict(Checkpoint, **TRANSFER)
-    for i in range(5):
-        story.verdict(Checkpoint, step="eligibility", application_id=f"b{i}")
-    assert allow.verdict_id in {verdict.revokes for verdict in story.send(Device, observed=FARM).verdicts}
-
-
-# Who may move what
-
-
-def test_a_checkpoint_that_nobody_vouches_for_is_asked_for_one_more_proof() -> None:
-    story = known_customer()
-    verdict = story.verdict(Checkpoint, **TRANSFER, assurance="claimed")
-    assert (verdict.decision, verdict.missing, verdict.challenge) == ("step_up", ("assurance",), "face")
-    assert story.verdict(Checkpoint, step="eligibility", assurance="claimed").decision == "step_up"
-    assert story.verdict(Checkpoint, **TRANSFER, attempt=2).decision == "allow"
-
-
-def test_claims_of_strangers_do_not_lock_the_customer_out() -> None:
-    story = known_customer()
-    for i in range(100):
-        story.send(Device, assurance="claimed", session_id=f"x{i}", device_id=f"x{i}", observed=FARM, after_s=0)
-        story.send(Login, outcome="failed", assurance="claimed", session_id=f"x{i}", device_id=f"x{i}", after_s=0)
-    assert story.verdict(Checkpoint, **TRANSFER).decision == "allow"
-    later = story.verdict(Login, session_id="v3", after_s=MINUTE_S)
-    assert codes(later) == {"FAILED_LOGINS"}
-    assert later.decision in ("allow", "step_up")
-    story.send(Challenge, method="otp", session_id="v3")
-    assert story.verdict(Login, session_id="v3").decision == "allow"
-
-
-def test_claims_do_not_push_out_the_doubts_about_a_vouched_session() -> None:
-    story = known_customer()
-    story.send(Device, observed=CROWD)
-    before = story.verdict(Checkpoint, attempt=1)
-    for i in range(20):
-        story.send(Device, observed=FARM, assurance="claimed", session_id=f"x{i}", after_s=0)
-    after = story.verdict(Checkpoint, attempt=2)
-    assert codes(before) == codes(after) == {"SHARED_DEVICE"}
-    assert before.decision == after.decision == "step_up"
-
-
-def test_a_doubt_raised_before_the_login_weighs_after_it() -> None:
-    story = known_customer()
-    story.send(Device, observed=FARM, assurance="claimed", session_id="v2")
-    story.visit(session_id="v2")
-    for i in range(20):
-        story.send(Device, observed=FARM, assurance="claimed", session_id=f"x{i}", after_s=0)
-    assert codes(story.verdict(Checkpoint, session_id="v2")) == {"SHARED_DEVICE"}
-
-
-def test_claims_add_no_evidence_to_a_visit_that_is_vouched_for() -> None:
-    story = Story()
-    story.send(Login)
-    story.send(Device, assurance="claimed")
-    story.send(Location, assurance="claimed")
-    assert story.verdict(Checkpoint, **TRANSFER).missing == ("device", "gps|ip")
-
-
-def test_whoever_logs_in_vouches_for_what_the_visit_sent_before() -> None:
-    story = known_customer()
-    story.send(Device, assurance="claimed", session_id="v2")
-    story.send(Location, assurance="claimed", session_id="v2")
-    story.send(Login, session_id="v2")
-    assert story.verdict(Checkpoint, **TRANSFER, session_id="v2").missing == ()
-
-
-def test_late_evidence_is_no_evidence_but_may_raise_a_doubt() -> None:
-    story = Story()
-    story.send(Login)
-    story.send(Device, late_s=301)
-    story.send(Location, late_s=301)
-    verdict = story.verdict(Checkpoint, **TRANSFER)
-    assert verdict.missing == ("device", "gps|ip")
-    outcome = story.send(Device, late_s=301, observed=FARM)
-    assert outcome.assessment is not None
-    assert outcome.assessment.deferred
-    assert codes(story.verdict(Checkpoint, **TRANSFER)) == {"SHARED_DEVICE"}
 
 
 # The model

@@ -12,7 +12,8 @@ from menshen.fraud.detector import Finding
 from menshen.fraud.detectors import FEATURES
 from menshen.fraud.detectors.device.new_device import KnownDevice, NewDeviceState
 from menshen.fraud.detectors.device.shared_device import SharedDeviceState
-from menshen.fraud.step import MAX_EXEMPTIONS
+from menshen.fraud.excusing import MAX_EXEMPTIONS, MAX_RULINGS
+from menshen.fraud.reasons import REASONS, bits_of
 from menshen.fraud.subject import (
     MAX_SUBJECT_BYTES,
     NOBODY,
@@ -22,6 +23,8 @@ from menshen.fraud.subject import (
     Exemption,
     OpenAllow,
     RecentEvents,
+    Ruling,
+    Seen,
     Standing,
     Subject,
     Visit,
@@ -33,7 +36,8 @@ from menshen.fraud.visits import MAX_CLAIMED_VISITS, MAX_STANDING, MAX_VISITS, S
 FUTURE_MS = 2**45
 TAG = b"8 bytes!"
 STATE = NewDeviceState((KnownDevice(TAG, 1, proven=True),))
-ALLOW = OpenAllow(bytes(range(16)), FUTURE_MS, "a" * 64, "limit_activation", 1000, "w" * 64, "999999999999.99")
+SEEN = Seen(3, bits_of(REASONS))
+ALLOW = OpenAllow(bytes(range(16)), FUTURE_MS, "a" * 64, "limit_activation", 1000, "w" * 64, "999999999999.99", SEEN)
 
 
 def full(evidence: int = 3) -> Subject:
@@ -47,8 +51,9 @@ def full(evidence: int = 3) -> Subject:
         visits=(Visit(TAG, FUTURE_MS, 2 ** len(SOURCES) - 1, bytes(8 * len(FEATURES)), True, TAG),) * n_visits,
         standing=(Standing(finding, TAG, FUTURE_MS),) * MAX_STANDING,
         exemptions=(Exemption("bank_card", TAG, FUTURE_MS),) * MAX_EXEMPTIONS,
-        attempts=(Attempt(TAG, "step_up"),) * MAX_ATTEMPTS,
+        attempts=(Attempt(TAG, "step_up", SEEN.codes),) * MAX_ATTEMPTS,
         allows=(ALLOW,) * MAX_ALLOWS,
+        rulings=(Ruling(TAG * 2, 1000, FUTURE_MS, SEEN),) * MAX_RULINGS,
     )
 
 
@@ -94,7 +99,7 @@ def test_a_blob_of_an_earlier_release_with_fewer_fields_still_decodes(n_fields: 
     assert older.layout == (full().layout if n_fields > Subject.__struct_fields__.index("layout") else 0)
 
 
-@pytest.mark.parametrize("kind", [Visit, Standing, Exemption, Attempt, OpenAllow])
+@pytest.mark.parametrize("kind", [Visit, Standing, Exemption, Attempt, OpenAllow, Seen, Ruling])
 def test_the_parts_of_a_subject_are_arrays_that_can_grow_at_the_end(kind: type[msgspec.Struct]) -> None:
     assert kind.__struct_config__.array_like
     assert kind.__struct_config__.frozen
