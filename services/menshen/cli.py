@@ -5,11 +5,18 @@ import importlib
 import click
 
 COMMANDS = {
-    "up": ("menshen.commands.up:up", "Run everything on this machine, to try it out."),
+    "up": ("menshen.commands.processes.up:up", "Run everything on this machine, to try it out."),
     "demo": ("menshen.demo.command:demo", "Play named scenarios through the gate and check what comes out."),
-    "detect": ("menshen.commands.detect:detect", "Judge events: the worker between events and verdicts."),
-    "emit": ("menshen.commands.emit:emit", "Send events from a file."),
-    "tail": ("menshen.commands.tail:tail", "Watch assessments, verdicts or dead letters come."),
+    "detect": ("menshen.commands.processes.detect:detect", "Judge events: the worker between events and verdicts."),
+    "onboard": (
+        "menshen.commands.processes.onboard:onboard",
+        "Lead applications to the money: the gated workflow.",
+    ),
+    "database": ("menshen.commands.database:database", "Bring the database of onboard to this release."),
+    "api-keys": ("menshen.commands.api_keys:api_keys", "Make and revoke keys to the API of onboard."),
+    "standins": ("menshen.commands.processes.standins:standins", "Serve scripted stand-ins of the services outside."),
+    "emit": ("menshen.commands.records.emit:emit", "Send events from a file."),
+    "tail": ("menshen.commands.records.tail:tail", "Watch assessments, verdicts or dead letters come."),
     "topics": ("menshen.commands.topics:topics", "Create the topics; name what differs."),
     "gaps": ("menshen.commands.gaps:gaps", "Name lost events before which a partition stands still."),
     "learn": ("menshen.commands.learn:learn", "Train the learned score."),

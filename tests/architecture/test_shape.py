@@ -8,7 +8,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "services" / "menshen"
-MODULES = {path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+MIGRATIONS = "onboard/sql/migrations/versions/"
+"""Written by Alembic once, and never changed: a list of tables is as long as it is."""
+MODULES = {
+    name: path.read_text(encoding="utf-8")
+    for path in SOURCE.rglob("*.py")
+    if not (name := path.relative_to(SOURCE).as_posix()).startswith(MIGRATIONS)
+}
 
 LONGEST_MODULE = 400
 LONGEST_BODY = 40

@@ -8,10 +8,10 @@ import pytest
 from tests.docs.pages import ROOT, pages, prose, read
 
 from menshen.cli import COMMANDS, main
-from menshen.shell.settings import ELSEWHERE, PREFIX, DetectSettings, is_secret
+from menshen.shell.settings import ELSEWHERE, PREFIX, PROCESSES, is_secret
 
 TARGETS = frozenset(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-FIELDS = DetectSettings.model_fields
+FIELDS = {name: field for process in PROCESSES for name, field in process.model_fields.items()}
 SETTINGS = ELSEWHERE | {PREFIX + name.upper() for name in FIELDS}
 FILES = {f"{PREFIX}{name.upper()}_FILE" for name, field in FIELDS.items() if is_secret(field)}
 IN_CODE = re.compile(r"`([^`\n]+)`|^(?:    |\t)?((?:make|menshen) .*)$", re.MULTILINE)

@@ -18,8 +18,8 @@ from kafka import KafkaConsumer, TopicPartition
 from tests.servers.kafka import Kafka
 
 from menshen.client import EventProducer, NotSent, Rejection, Undecodable, Unreachable, VerdictConsumer
-from menshen.commands.emit import Emission, emit
-from menshen.commands.tail import tail
+from menshen.commands.records.emit import Emission, emit
+from menshen.commands.records.tail import tail
 from menshen.contract.decoding import MAX_BYTES, encode_event
 from menshen.contract.events import Keystroke, Login, Pointer
 from menshen.contract.routing import partition_of

@@ -1,7 +1,6 @@
 """`menshen settings`: what a process can be told by its environment."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,22 +12,27 @@ from rich.console import Console
 from rich.table import Table
 
 from menshen.shell.bundled import shown
-from menshen.shell.settings import PREFIX, DetectSettings, is_secret
+from menshen.shell.settings import PREFIX, PROCESSES, is_secret
 
 
 class Setting(NamedTuple):
-    """One variable of the environment; `default` is None where it must be given."""
+    """One variable of the environment; `default` is None where it must be given, `process` names who reads it."""
 
     name: str
     default: str | None
     meaning: str
     secret: bool
+    process: str
 
 
-def all_settings() -> Iterator[Setting]:
-    """Yield every setting in the order in which its group declares it."""
-    for name, field in DetectSettings.model_fields.items():
-        yield Setting(PREFIX + name.upper(), _default(field), field.description or "", is_secret(field))
+def all_settings() -> list[Setting]:
+    """Return every setting in the order of its declaration; one that means the same to several processes once."""
+    merged = dict[Setting, list[str]]()
+    for kind in PROCESSES:
+        for name, field in kind.model_fields.items():
+            setting = Setting(PREFIX + name.upper(), _default(field), field.description or "", is_secret(field), "")
+            merged.setdefault(setting, []).append(kind.__name__.removesuffix("Settings").lower())
+    return [setting._replace(process=", ".join(processes)) for setting, processes in merged.items()]
 
 
 def _default(field: FieldInfo) -> str | None:
@@ -51,8 +55,8 @@ def settings(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([setting._asdict() for setting in all_settings()], indent=2))
         return
-    table = Table("setting", "default", "meaning", box=None)
+    table = Table("setting", "default", "meaning", "process", box=None)
     for setting in all_settings():
         shown = "required" if setting.default is None else setting.default
-        table.add_row(setting.name + (" (_FILE)" if setting.secret else ""), shown, setting.meaning)
+        table.add_row(setting.name + (" (_FILE)" if setting.secret else ""), shown, setting.meaning, setting.process)
     Console(width=None if Console().is_terminal else 160).print(table)

@@ -1,63 +1,66 @@
-"""A whole deployment on this machine: embedded broker, Valkey, topics, keys and one `menshen detect`."""
+"""A whole deployment on this machine: embedded broker, Valkey, SQLite, topics, keys, `detect` and `onboard`."""
 
 import contextlib
 import json
-import os
 import secrets
-import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 from menshen.contract import topics
-from menshen.shell.embedded.servers import HOST, EmbeddedBroker, EmbeddedValkey, free_port
-from menshen.shell.lifeline import Guarded, ServerError
+from menshen.local.process import Process, command
+from menshen.onboard.api.keys import Role, issue
+from menshen.onboard.desk import clock_ms
+from menshen.onboard.sql.database import Database
+from menshen.shell.embedded.servers import EmbeddedBroker, EmbeddedValkey
+from menshen.shell.lifeline import Guarded
 from menshen.shell.signing import new_key_pair
 
-READY_S = 60.0
-DRAIN_S = 10.0
-RESTART_ME = (70, 75)
+STANDINS_S = 30.0
 
 
 class Stack:
-    """Starts everything and keeps `detect` running; all of it ends with the context, or with this process.
+    """Starts everything and keeps it running; all of it ends with the context, or with this process.
 
-    `environment` is what any other `menshen` command needs to reach it. Events are kept in memory only, and so is the
-    state: the two belong together.
+    `environment` is what any other `menshen` command needs to reach it, `api_keys` has a key to the API for each role,
+    `urls` says where the stand-ins of the services outside are. Nothing is kept: events, state and applications are in
+    memory, or in a folder that goes away; they belong together.
     """
 
     environment: Mapping[str, str]
+    urls: Mapping[str, str]
+    api_keys: Mapping[str, str]
 
-    def __init__(self, *, n_partitions: int = 6, detect_settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, n_partitions: int = 6, settings: Mapping[str, str] | None = None) -> None:
+        """Take the partitions of each topic, and settings for the processes: each gets those that it knows."""
         self._n_partitions = n_partitions
-        self._detect_settings = dict(detect_settings or {})
+        self._settings = dict(settings or {})
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
             folder = Path(starting.enter_context(tempfile.TemporaryDirectory(prefix="menshen-stack-")))
-            one_partition = {topics.CONTROL: 1}
-            broker = EmbeddedBroker({name: one_partition.get(name, self._n_partitions) for name in topics.ALL})
-            kafka = starting.enter_context(broker).bootstrap_servers
-            valkey = starting.enter_context(EmbeddedValkey()).url
-            self.health_url = f"http://{HOST}:{free_port()}"
+            kafka, valkey = self._servers(starting)
             _write_secrets(folder)
+            database = {"MENSHEN_DATABASE_URL": f"sqlite:///{folder / 'menshen.db'}"}
+            self.api_keys = _prepared(database["MENSHEN_DATABASE_URL"])
+            self.urls = starting.enter_context(_Standins())
             self.environment = {
                 "MENSHEN_KAFKA_BOOTSTRAP_SERVERS": kafka,
                 "MENSHEN_KAFKA_API_VERSION": "2.1",
                 "MENSHEN_REDIS_URL": valkey,
                 "MENSHEN_VERIFY_KEYS_FILE": str(folder / "signing.pub"),
             }
-            self._secrets = {
+            secret = {
                 "MENSHEN_PEPPER_FILE": str(folder / "pepper"),
                 "MENSHEN_SIGNING_KEY_FILE": str(folder / "signing.key"),
-                "MENSHEN_HTTP_HOST": HOST,
-                "MENSHEN_HTTP_PORT": self.health_url.rpartition(":")[2],
             }
-            self._detect = starting.enter_context(contextlib.ExitStack())
-            self._start_detect()
+            outside = {f"MENSHEN_{name.upper()}": url for name, url in self.urls.items()}
+            self.detect = Process("detect", {**self.environment, **secret, **self._settings})
+            self.onboard = Process("onboard", {**self.environment, **database, **outside, **self._settings})
+            for process in (self.detect, self.onboard):
+                starting.enter_context(process)
+            self.environment |= {"MENSHEN_API_URL": self.onboard.url, "MENSHEN_API_KEY": self.api_keys["service"]}
             self._running = starting.pop_all()
         return self
 
@@ -65,42 +68,48 @@ class Stack:
         self._running.close()
 
     def wait_until_ready(self) -> None:
-        """Return once `detect` says that it is ready; raise ServerError if it ends first or takes too long."""
-        try:
-            self._process.wait_until(lambda: not self.problems(), timeout_s=READY_S)
-        except ServerError as error:
-            raise ServerError(f"{error}; out of order: {self.problems()}") from None
-
-    def problems(self) -> dict[str, str]:
-        """Return what /readyz finds out of order, by part."""
-        try:
-            with urllib.request.urlopen(f"{self.health_url}/readyz", timeout=3.0) as answer:  # noqa: S310  # our own
-                parts = json.load(answer)["parts"]
-        except urllib.error.HTTPError as refused:
-            with refused:
-                parts = json.load(refused)["parts"]
-        except OSError as error:
-            parts = {"detect": str(error)}
-        return {part: said for part, said in parts.items() if said != "ok"}
+        """Return once all say that they are ready; raise ServerError if one ends first or takes too long."""
+        self.detect.wait_until_ready()
+        self.onboard.wait_until_ready()
 
     def keep_running(self) -> None:
-        """Start `detect` again if it ended asking for that; raise ServerError if it ended otherwise."""
-        status = self._process.ended()
-        if status is None:
-            return
-        if status not in RESTART_ME:
-            raise ServerError(f"menshen detect ended with status {status}")
-        self._detect.close()
-        self._start_detect()
+        """Start again what ended asking for that; raise ServerError if it ended otherwise."""
+        self.detect.keep_running()
+        self.onboard.keep_running()
 
-    def _start_detect(self) -> None:
-        settings = {**self.environment, **self._secrets, **self._detect_settings}
-        given = [f"{name}={value}" for name, value in settings.items()]
-        path = os.pathsep.join(filter(None, [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]))
-        command = ["env", *given, f"PYTHONPATH={path}", sys.executable, "-m", "menshen.cli", "detect"]
-        self._process = Guarded(*command, grace_s=DRAIN_S, shown=True)
-        self._process.name = "menshen detect"
-        self._detect.enter_context(self._process)
+    def _servers(self, starting: contextlib.ExitStack) -> tuple[str, str]:
+        one_partition = {topics.CONTROL: 1}
+        broker = EmbeddedBroker({name: one_partition.get(name, self._n_partitions) for name in topics.ALL})
+        return starting.enter_context(broker).bootstrap_servers, starting.enter_context(EmbeddedValkey()).url
+
+
+class _Standins:
+    """The stand-ins' process; entering gives their URLs by name."""
+
+    def __enter__(self) -> dict[str, str]:
+        with contextlib.ExitStack() as starting:
+            # Standard output is among what the process writes for people.
+            process = starting.enter_context(Guarded(*command("standins", "--json", settings={})))
+            process.name = "menshen standins"
+            process.wait_until(lambda: "\n" in process.output(), timeout_s=STANDINS_S)
+            urls: dict[str, str] = json.loads(process.output().partition("\n")[0])
+            self._running = starting.pop_all()
+        return urls
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+
+def _prepared(url: str) -> dict[str, str]:
+    """Make the database, and return a key to the API for each role."""
+    database = Database(url)
+    try:
+        database.upgrade()
+        return database.run(
+            lambda c: {role: issue(c, role, f"local-{role}", now_ms=clock_ms()) for role in get_args(Role)}
+        )
+    finally:
+        database.close()
 
 
 def _write_secrets(folder: Path) -> None:

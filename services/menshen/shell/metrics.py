@@ -63,6 +63,33 @@ POLICY_REFUSALS = Counter(
     "Policies from the control topic that could not be used; the last good one stayed.",
     registry=REGISTRY,
 )
+ONBOARD_VERDICTS = Counter(
+    "menshen_onboard_verdicts_total",
+    "Records of the verdict topic, by fate: HEEDED, or why they count for nothing.",
+    ["fate"],
+    registry=REGISTRY,
+)
+TRANSITIONS = Counter(
+    "menshen_onboard_transitions_total",
+    "Changes of gates, by step and the state that they are in since.",
+    ["step", "state"],
+    registry=REGISTRY,
+)
+VERDICT_LAG_MS = Histogram(
+    "menshen_onboard_verdict_lag_ms",
+    "From a verdict's record time to the commit of what it changed, in milliseconds.",
+    buckets=_MS,
+    registry=REGISTRY,
+)
+ALERTS = Counter(
+    "menshen_onboard_alerts_total",
+    "Alerts for people: RECALL, REVIEW_LAPSED, APPEAL_OVERDUE, BANK_REFUSED.",
+    ["code"],
+    registry=REGISTRY,
+)
+OUTBOX = Gauge(
+    "menshen_onboard_outbox_waiting", "What is written and has not left yet, by kind.", ["kind"], registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

@@ -13,7 +13,9 @@ from pydantic_core import ErrorDetails
 from menshen.shell.bundled import bundled
 
 PREFIX = "MENSHEN_"
-ELSEWHERE = frozenset(PREFIX + name for name in ("VERIFY_KEYS_FILE", "TEST_KAFKA", "TEST_REDIS", "REQUIRE_REAL"))
+ELSEWHERE = frozenset(
+    PREFIX + name for name in ("TEST_KAFKA", "TEST_REDIS", "TEST_POSTGRES", "REQUIRE_REAL", "API_URL", "API_KEY")
+)
 """Names that commands and the test suite read, and no process."""
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)\w*|PORT(_[0-9]+_\w+)?)$")
 """What Kubernetes adds for every service whose name begins with menshen."""
@@ -51,10 +53,25 @@ class KafkaSettings(BaseModel):
         return self
 
 
-class DetectSettings(KafkaSettings):
-    """Everything that `menshen detect` can be told."""
+class ProcessSettings(KafkaSettings):
+    """What every long-running process can be told. Health and metrics are served where its HTTP is."""
 
     tenant: Name = Field("default", description="whose gate this is; part of every Redis key and every id")
+    group_id: str = Field(..., min_length=1, description="consumer group")
+    instance_id: str | None = Field(None, description="static membership: a name that outlives a restart")
+    session_timeout_ms: int = Field(6000, ge=6000, le=60_000, description="silence after which others take over, ms")
+    fetch_wait_ms: int = Field(5, ge=1, le=1000, description="how long a fetch waits for more, ms")
+    http_host: str = Field("127.0.0.1", min_length=1, description="address of /livez, /readyz and /metrics")
+    http_port: int = Field(..., ge=0, le=65_535, description="port of these; 0 takes a free one")
+    log_format: Literal["json", "console"] = Field("json", description="how log lines are written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least grave line written")
+
+
+class DetectSettings(ProcessSettings):
+    """Everything that `menshen detect` can be told."""
+
+    group_id: str = Field("menshen-detect", min_length=1, description="consumer group")
+    http_port: int = Field(8085, ge=0, le=65_535, description="port of these; 0 takes a free one")
     redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey, 7.0 or later")
     pepper: SecretStr = Field(
         ..., min_length=16, description="secret under which identifiers are hashed; the same for the life of the state"
@@ -63,19 +80,34 @@ class DetectSettings(KafkaSettings):
     policy_file: Path = Field(bundled("deploy/policy/default.toml"), description="what scores mean, TOML")
     model_dir: Path = Field(bundled("deploy/models/default"), description="the learned score: arrays and manifest")
     geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
-    group_id: str = Field("menshen-detect", min_length=1, description="consumer group")
-    instance_id: str | None = Field(None, description="static membership: a name that outlives a restart")
-    session_timeout_ms: int = Field(6000, ge=6000, le=60_000, description="silence after which others take over, ms")
     batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
-    fetch_wait_ms: int = Field(5, ge=1, le=1000, description="how long a fetch waits for more, ms")
     save_interval_ms: int = Field(500, ge=10, le=60_000, description="how often state goes to Redis, ms")
     subject_lifetime_days: int = Field(400, ge=1, le=3650, description="days until an unseen subject is forgotten")
     shared_shards: int = Field(8, ge=1, le=1024, description="slots of the shared state; never change it afterwards")
     shared_capacity: int = Field(256, ge=16, le=4096, description="subjects remembered of one device or address")
-    http_host: str = Field("127.0.0.1", min_length=1, description="address of /livez, /readyz and /metrics")
-    http_port: int = Field(8085, ge=0, le=65_535, description="port of these; 0 takes a free one")
-    log_format: Literal["json", "console"] = Field("json", description="how log lines are written")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least grave line written")
+
+
+class OnboardSettings(ProcessSettings):
+    """Everything that `menshen onboard` can be told."""
+
+    group_id: str = Field("menshen-onboard", min_length=1, description="consumer group")
+    http_host: str = Field("127.0.0.1", min_length=1, description="address of the API, /livez, /readyz and /metrics")
+    http_port: int = Field(8086, ge=0, le=65_535, description="port of these; 0 takes a free one")
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///menshen.db"), description="where applications are kept: sqlite:///... or postgresql://..."
+    )
+    verify_keys_file: Path = Field(
+        ..., description="public keys, PEM, whose verdicts count; several while one is replaced"
+    )
+    loan_policy_file: Path = Field(bundled("deploy/policy/loan.toml"), description="the path of a loan, TOML")
+    otp_url: str = Field("http://127.0.0.1:8090/otp", description="the service of one-time codes")
+    face_url: str = Field("http://127.0.0.1:8090/face", description="the service of face checks")
+    bank_url: str = Field("http://127.0.0.1:8090/bank", description="the channel to the bank")
+    port_timeout_ms: int = Field(3000, ge=100, le=60_000, description="how long such a service may take to answer, ms")
+
+
+PROCESSES: tuple[type[ProcessSettings], ...] = (DetectSettings, OnboardSettings)
+"""Every process and its settings: a name that none of them knows is misspelt."""
 
 
 def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
@@ -108,7 +140,7 @@ def read_settings(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
     """Name what looks like a setting and is none: misspelt, it would leave a default that nobody chose."""
-    known = {PREFIX + name.upper() for name in DetectSettings.model_fields} | ELSEWHERE
+    known = {PREFIX + name.upper() for kind in PROCESSES for name in kind.model_fields} | ELSEWHERE
     for name in sorted(environ.keys() - known):
         if name.startswith(PREFIX) and name.removesuffix("_FILE") not in known and not _SERVICE_LINK.search(name):
             yield f"{name}: is no setting"

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from menshen.cli import COMMANDS, main
 from menshen.commands.keys import write_key_pair
 from menshen.contract.signature import TrustedKeys
-from menshen.shell.settings import DetectSettings, SettingsError, read_settings
+from menshen.shell.settings import PROCESSES, DetectSettings, SettingsError, read_settings
 from menshen.shell.signing import Signer
 
 GIVEN = {"MENSHEN_PEPPER": "p" * 16, "MENSHEN_SIGNING_KEY": "k" * 32}
@@ -42,7 +42,8 @@ def test_credentials_go_with_sasl() -> None:
 
 def test_every_setting_is_listed_with_its_meaning() -> None:
     listed = json.loads(CliRunner().invoke(main, ["settings", "--json"]).output)
-    assert {setting["name"] for setting in listed} == {f"MENSHEN_{n.upper()}" for n in DetectSettings.model_fields}
+    known = {f"MENSHEN_{name.upper()}" for process in PROCESSES for name in process.model_fields}
+    assert {setting["name"] for setting in listed} == known
     assert all(setting["meaning"] for setting in listed)
     table = CliRunner().invoke(main, ["settings"]).output
     assert all(setting["name"] in table for setting in listed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from menshen.commands.exits import BUG, end
-from menshen.shell.embedded.stack import Stack
+from menshen.local.stack import Stack
 from menshen.shell.lifeline import ServerError
 
 LOOK_EVERY_S = 0.5
@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.5
     help="Where to write the addresses as shell variables, for other terminals; removed at the end.",
 )
 def up(as_json: bool, partitions: int, env_file: Path) -> None:
-    """Run an embedded broker, Valkey and `detect` until Ctrl-C. Nothing is kept: it is for trying things out.
+    """Run everything with an embedded broker, Valkey and SQLite until Ctrl-C. Nothing is kept: it is for trying out.
 
     In another terminal, `. .menshen/env` makes the other commands and the client find it.
     """
@@ -35,7 +35,7 @@ def up(as_json: bool, partitions: int, env_file: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        with Stack(n_partitions=partitions, detect_settings={"MENSHEN_LOG_LEVEL": "warning"}) as stack:
+        with Stack(n_partitions=partitions, settings={"MENSHEN_LOG_LEVEL": "warning"}) as stack:
             stack.wait_until_ready()
             _write(env_file, stack)
             try:
@@ -55,9 +55,9 @@ def _write(env_file: Path, stack: Stack) -> None:
 
 def _announce(stack: Stack, env_file: Path, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**stack.environment, "health_url": stack.health_url}))
+        click.echo(json.dumps({**stack.environment, "health_url": stack.detect.url}))
         return
     click.echo(f"Menshen is up. In another terminal:  . {env_file}\n")
-    for name, value in [*stack.environment.items(), ("health", stack.health_url)]:
+    for name, value in [*stack.environment.items(), ("health", stack.detect.url)]:
         click.echo(f"  {name:32} {value}")
     click.echo("\nThe embedded broker keeps the newest 5 MB of each partition, in memory. Ctrl-C ends everything.")

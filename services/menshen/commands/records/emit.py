@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from menshen.client import EventProducer, NotSent, Receipt, Undecodable, Unreachable
 from menshen.commands.exits import FELL_SHORT, end, settings_or_exit
-from menshen.commands.printing import printable
+from menshen.commands.records.printing import printable
 from menshen.contract.topics import EVENTS
 from menshen.shell.kafka.kafka_python import hush_kafka_python, kafka_python_options
 from menshen.shell.settings import KafkaSettings

@@ -17,7 +17,7 @@ from rich.text import Text
 from menshen.client import Unreachable
 from menshen.commands import printing
 from menshen.commands.exits import FELL_SHORT, WRONG_USAGE, end, settings_or_exit
-from menshen.commands.printing import Record
+from menshen.commands.records.printing import Record
 from menshen.contract import topics
 from menshen.contract.signature import TrustedKeys
 from menshen.kafka_clients.broker import ANY_BROKER, partitions_of

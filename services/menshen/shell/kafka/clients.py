@@ -97,6 +97,13 @@ class Publisher:
         """Send what is under way and close."""
         await self._producer.stop()
 
+    async def n_partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has. Raises `Unavailable` if it is not there; call again."""
+        try:
+            return len(await self._producer.partitions_for(topic))
+        except KafkaError as error:
+            raise Unavailable(f"kafka: {topic}: {error}") from error
+
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> int | None:
         """Append records in order; return the offset behind the last one, or None where the broker does not say.
 

@@ -5,16 +5,21 @@ import secrets
 import faust
 from aiokafka.helpers import create_ssl_context
 
-from menshen.shell.settings import DetectSettings
+from menshen.shell.settings import KafkaSettings, ProcessSettings
 
 
-def faust_app(settings: DetectSettings) -> faust.App:
-    """Return an app that reads each of its topics from the beginning, in a group of its own for every process.
+def own_group(settings: ProcessSettings) -> str:
+    """Return a group that is one process's alone: it reads its topics whole, each time from the beginning."""
+    return f"{settings.group_id}-control-{settings.instance_id or secrets.token_hex(4)}"
+
+
+def faust_app(settings: ProcessSettings, group_id: str) -> faust.App:
+    """Return an app that reads its topics as one group, from the beginning where the group has not read yet.
 
     Its own web server stays off, and it creates no topics: they are made by `menshen topics apply`.
     """
     return faust.App(
-        f"{settings.group_id}-control-{settings.instance_id or secrets.token_hex(4)}",
+        group_id,
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),
         broker_session_timeout=settings.session_timeout_ms / 1000,
@@ -28,7 +33,7 @@ def faust_app(settings: DetectSettings) -> faust.App:
     )
 
 
-def _credentials(settings: DetectSettings) -> faust.types.auth.CredentialsT | None:
+def _credentials(settings: KafkaSettings) -> faust.types.auth.CredentialsT | None:
     protocol = settings.kafka_security_protocol
     context = create_ssl_context(cafile=settings.kafka_ca_file) if protocol.endswith("SSL") else None
     if protocol.startswith("SASL") and settings.kafka_password:

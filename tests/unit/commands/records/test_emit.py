@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from menshen.commands.emit import emit, key_of
+from menshen.commands.records.emit import emit, key_of
 from menshen.shell.embedded.servers import HOST, free_port
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from menshen.commands.printing import (
+from menshen.commands.records.printing import (
     Record,
     assessment_line,
     dead_letter_line,
@@ -19,7 +19,7 @@ from menshen.commands.printing import (
     value_object,
     verdict_line,
 )
-from menshen.commands.tail import tail
+from menshen.commands.records.tail import tail
 from menshen.contract.assessment import Assessment, Reason
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.verdict import Verdict

@@ -1,0 +1,55 @@
+"""Where all work on the database is done: one change after the other, off the event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from menshen.loan.policy import LoanPolicy
+from menshen.onboard.acting import Actor
+from menshen.onboard.gatekeeper import Gatekeeper
+from menshen.onboard.inbox import Inbox
+from menshen.onboard.sql.database import Database
+
+T = TypeVar("T")
+
+
+def clock_ms() -> int:
+    """Return the time that verdicts are held against; the host keeps it synchronised."""
+    return time.time_ns() // 1_000_000
+
+
+class Desk:
+    """The workflow of one tenant and its database. `now_ms` of a change is read within its transaction.
+
+    Every method raises `Unavailable` while the database does not answer.
+    """
+
+    def __init__(self, database: Database, tenant: str, policy: LoanPolicy) -> None:
+        self.database, self.tenant, self.policy = database, tenant, policy
+        self.actor = Actor(tenant, policy)
+        self.gatekeeper, self.inbox, self.store = Gatekeeper(self.actor), Inbox(self.actor), self.actor.store
+        # One writer: changes queue up here and not at the database's lock.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="desk-writer")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="desk-reader")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction; it must be safe to call twice."""
+        return await self._in(self._writer, partial(self.database.run, work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Do work that only reads."""
+        return await self._in(self._readers, partial(self.database.read, work))
+
+    async def close(self) -> None:
+        """Finish what is under way and close all connections."""
+        for pool in (self._writer, self._readers):
+            await asyncio.to_thread(pool.shutdown)
+        self.database.close()
+
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)

@@ -1,0 +1,133 @@
+"""Sends what the outbox holds: records to Kafka in their order, challenges and payments to the services outside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import Connection
+
+from menshen.contract.routing import partition_of
+from menshen.contract.topics import EVENTS, ONBOARDING
+from menshen.onboard import paying
+from menshen.onboard.acting import ChallengeOrder
+from menshen.onboard.desk import Desk, clock_ms
+from menshen.onboard.paying import Instruction
+from menshen.onboard.ports import Bank, Challenges, Settled
+from menshen.onboard.sql import outbox
+from menshen.onboard.sql.outbox import Kind, Parcel
+from menshen.shell import metrics
+from menshen.shell.errors import Unavailable
+from menshen.shell.kafka.clients import Outgoing, Publisher
+from menshen.shell.logs import logger
+
+log = logger(__name__)
+TOPICS: dict[Kind, str] = {"event": EVENTS, "onboarding": ONBOARDING}
+IDLE_S, OUTAGE_S, LONGEST_PAUSE_S = 0.02, 0.5, 30.0
+MOST = 200
+LEASE = "sender"
+
+
+class Outside(NamedTuple):
+    """The services outside."""
+
+    otp: Challenges
+    face: Challenges
+    bank: Bank
+
+
+class Sender:
+    """Three loops, so that a slow bank holds up no question. One process sends at a time."""
+
+    def __init__(self, desk: Desk, publisher: Publisher, outside: Outside) -> None:
+        self._desk, self._publisher, self._outside = desk, publisher, outside
+        self._name = str(uuid4())
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Send until `stop`; what could not be sent is tried again, anything unexpected is raised."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._loop(self._records))
+            loops.create_task(self._loop(partial(self._services, "challenge", self._challenge)))
+            loops.create_task(self._loop(partial(self._services, "payment", self._payment)))
+
+    def stop(self) -> None:
+        """Finish what is in hand."""
+        self._stopping = True
+
+    async def _loop(self, send_some: Callable[[], Awaitable[int]]) -> None:
+        while not self._stopping:
+            try:
+                n_sent = await send_some()
+            except Unavailable as outage:
+                metrics.OUTAGES.labels(str(outage).split(":")[0]).inc()
+                log.warning("waiting", why=str(outage))
+                await asyncio.sleep(OUTAGE_S)
+                continue
+            if not n_sent:
+                await asyncio.sleep(IDLE_S)
+
+    async def _take(self, kinds: Sequence[Kind], most: int) -> list[Parcel]:
+        def work(connection: Connection) -> list[Parcel]:
+            now_ms = clock_ms()
+            return outbox.waiting(connection, kinds, now_ms, most)
+
+        parcels = await self._desk.read(work)
+        for kind in kinds:
+            metrics.OUTBOX.labels(kind).set(sum(parcel.kind == kind for parcel in parcels))
+        if parcels and not await self._desk.run(lambda c: outbox.hold_lease(c, LEASE, self._name, clock_ms())):
+            return []
+        return parcels
+
+    async def _records(self) -> int:
+        parcels = await self._take(("event", "onboarding"), MOST)
+        for kind, topic in TOPICS.items():
+            await self._publish(topic, [parcel for parcel in parcels if parcel.kind == kind])
+        return len(parcels)
+
+    async def _publish(self, topic: str, parcels: Sequence[Parcel]) -> None:
+        """Publish records in their order within each partition, wait until they are in the log, and mark them."""
+        if not parcels:
+            return
+        n_partitions = await self._publisher.n_partitions(topic)
+        by_partition = dict[int, list[Outgoing]]()
+        for parcel in parcels:
+            key = parcel.key.encode()
+            by_partition.setdefault(partition_of(key, n_partitions), []).append(Outgoing(key, parcel.body))
+        await asyncio.gather(*(self._publisher.publish(topic, p, records) for p, records in by_partition.items()))
+        numbers = [parcel.number for parcel in parcels]
+        await self._desk.run(lambda c: outbox.mark_sent(c, numbers, clock_ms()))
+
+    async def _services(self, kind: Kind, send: Callable[[Parcel], Awaitable[None]]) -> int:
+        parcels = await self._take((kind,), 16)
+        await asyncio.gather(*(self._try(parcel, send) for parcel in parcels))
+        return len(parcels)
+
+    async def _try(self, parcel: Parcel, send: Callable[[Parcel], Awaitable[None]]) -> None:
+        try:
+            await send(parcel)
+        except Unavailable as outage:
+            metrics.OUTAGES.labels(parcel.kind).inc()
+            log.warning("not sent", kind=parcel.kind, n_tries=parcel.n_tries + 1, why=str(outage))
+            later_ms = clock_ms() + int(1000 * min(LONGEST_PAUSE_S, OUTAGE_S * 2 ** min(parcel.n_tries, 10)))
+            await self._desk.run(lambda c: outbox.postpone(c, parcel, later_ms))
+
+    async def _challenge(self, parcel: Parcel) -> None:
+        order = msgspec.json.decode(parcel.body, type=ChallengeOrder)
+        service = self._outside.face if order.method == "face" else self._outside.otp
+        await service.issue(order.challenge_id, order.method, subject_id=order.subject_id, device_id=order.device_id)
+        await self._desk.run(lambda c: outbox.mark_sent(c, [parcel.number], clock_ms()))
+
+    async def _payment(self, parcel: Parcel) -> None:
+        told = await self._desk.run(lambda c: paying.begin(c, self._desk.actor, parcel, clock_ms()))
+        if told is not None:
+            settled = await self._tell(told)
+            await self._desk.run(lambda c: paying.settle(c, self._desk.actor, parcel, settled, clock_ms()))
+
+    async def _tell(self, told: Instruction) -> Settled:
+        # Once more, and as late as can be: whatever has held this process up, an expired allow moves nothing.
+        if told.void or clock_ms() >= told.expires_ms:
+            return await self._outside.bank.void(told.order.key)
+        return await self._outside.bank.transfer(told.order)
