@@ -26,7 +26,7 @@ lint: $(VENV)/.dev ## ruff, formatting, mypy --strict, import-linter, codespell
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs schemas services tests deploy
+	$(BIN)/codespell README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs schemas services tests deploy docker-compose.yml
 
 format: $(VENV)/.dev ## put the code into the one format
 	$(BIN)/ruff check --fix .

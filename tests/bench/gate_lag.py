@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -141,14 +141,15 @@ def _records(bootstrap: str, topic: str, stop: threading.Event) -> Iterator[Any]
 
 def customers(url: str, key: str, per_s: float, seconds: float) -> int:
     """Open applications and ask about their first step, at a steady rate; return how many."""
-    started_s, n = time.monotonic(), 0
+    started_s, calls = time.monotonic(), list[Future[None]]()
     with ThreadPoolExecutor(8) as people:
         while (elapsed_s := time.monotonic() - started_s) < seconds:
-            while n < elapsed_s * per_s:
-                people.submit(_apply, url, key, n)
-                n += 1
+            while len(calls) < elapsed_s * per_s:
+                calls.append(people.submit(_apply, url, key, len(calls)))
             time.sleep(0.01)
-    return n
+    for call in calls:
+        call.result()
+    return len(calls)
 
 
 def _apply(url: str, key: str, n: int) -> None:
@@ -199,11 +200,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for thread in threads:
             thread.start()
         print("flowing ...", file=sys.stderr, flush=True)
-        n_customers = customers(onboard.url, key, arguments.checkpoints, arguments.seconds)
-        time.sleep(3)
-        stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            n_customers = customers(onboard.url, key, arguments.checkpoints, arguments.seconds)
+            time.sleep(3)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
     return _said(figures, n_customers, arguments.seconds)
 
 

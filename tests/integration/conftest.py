@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.servers.detect import Deployment
 from tests.servers.kafka import Kafka
+from tests.servers.onboard import Lender
+from tests.servers.standins import Standins
 from tests.servers.topics import fresh_topics as make_topics_anew
 
 
@@ -21,3 +23,10 @@ def detect(fresh_topics: Kafka, redis_url: str, tenant: str, tmp_path: Path) -> 
     """Starts real workers of a tenant that is this test's alone: `worker = detect(save_interval_ms=50)`."""
     with Deployment(fresh_topics, redis_url, tenant, tmp_path) as deployment:
         yield deployment
+
+
+@pytest.fixture
+def lender(fresh_topics: Kafka, database_url: str, tenant: str, tmp_path: Path) -> Iterator[Lender]:
+    """Starts real `menshen onboard` processes on a database of this test's alone: `lender()`; see `Lender`."""
+    with Standins() as standins, Lender(fresh_topics, database_url, standins, tenant, tmp_path) as made:
+        yield made

@@ -1,4 +1,4 @@
-"""Real `menshen detect` processes for the tests: started from the environment alone, ended whatever happens."""
+"""Real `menshen` processes for the tests: started from the environment alone, ended whatever happens."""
 
 import contextlib
 import json
@@ -27,14 +27,15 @@ _SERVICES = Path(__file__).parents[2] / "services"
 class Worker:
     """One process. `settings` are the environment that it got, `pid` is its own, `health_url` where health is."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], name: str = "detect") -> None:
+        self._name = f"menshen {name}"
         self.settings = dict(settings)
         self.health_url = f"http://{settings['MENSHEN_HTTP_HOST']}:{settings['MENSHEN_HTTP_PORT']}"
         given = [f"{name}={value}" for name, value in settings.items()]
         # -i: what the environment of the suite says to workers is not for this one.
         command = ["env", "-i", f"PATH={os.environ['PATH']}", f"PYTHONPATH={_SERVICES}", *given]
-        self._process = Guarded(*command, sys.executable, "-m", "menshen.cli", "detect", grace_s=DRAIN_S)
-        self._process.name = "menshen detect"
+        self._process = Guarded(*command, sys.executable, "-m", "menshen.cli", name, grace_s=DRAIN_S)
+        self._process.name = self._name
 
     def __enter__(self) -> Self:
         self._process.__enter__()
@@ -45,7 +46,7 @@ class Worker:
         if self.ended() is None:
             self.signal(signal.SIGCONT)
         # Shown by pytest beside the failure of the test that it belongs to.
-        print(f"--- menshen detect, process {self.pid}, status {self.ended()} ---\n{self.output()}")
+        print(f"--- {self._name}, process {self.pid}, status {self.ended()} ---\n{self.output()}")
         self._process.__exit__()
 
     def wait_until_ready(self, *, except_for: Collection[str] = ("model",)) -> None:
@@ -72,7 +73,7 @@ class Worker:
     def stop(self) -> None:
         """Ask it to end, as an operator does, and hold it to its promise: drained within 10 s, status 0."""
         self.signal(signal.SIGTERM)
-        assert self.wait_until_ended(DRAIN_S) == 0, f"menshen detect ended with status {self.ended()}"
+        assert self.wait_until_ended(DRAIN_S) == 0, f"{self._name} ended with status {self.ended()}"
 
     def kill(self) -> None:
         """End it with SIGKILL: it gets no chance to save, to commit or to leave the group."""
@@ -89,7 +90,7 @@ class Worker:
         with contextlib.suppress(RuntimeError):
             self._process.wait_until(lambda: self.ended() is not None, timeout_s=timeout_s)
         status = self.ended()
-        assert status is not None, f"menshen detect still runs {timeout_s:g} s later"
+        assert status is not None, f"{self._name} still runs {timeout_s:g} s later"
         return status
 
     def ended(self) -> int | None:

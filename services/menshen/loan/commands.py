@@ -22,10 +22,12 @@ class Challenge(Struct, frozen=True):
 
 
 class TellProof(Struct, frozen=True):
-    """Publish what came of a challenge."""
+    """Publish what came of the challenge of this number, at the attempt that stood then."""
 
     method: ChallengeMethod
     outcome: Literal["passed", "failed"]
+    number: int
+    attempt: int
 
 
 class Queue(Struct, frozen=True):
@@ -40,8 +42,9 @@ class Unqueue(Struct, frozen=True):
 
 
 class TellDecision(Struct, frozen=True):
-    """Publish what people decided, as an `override` event."""
+    """Publish what people decided about an attempt, as an `override` event."""
 
+    attempt: int
     decision: Literal["allow", "block"]
     operators: tuple[str, ...]
     note: str

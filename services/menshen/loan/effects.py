@@ -72,13 +72,15 @@ def tell_passed(m: Moment) -> Done:
     """publish that the challenge was passed"""
     assert m.gate.proof is not None, "a gate in `proving` has a proof that is out"
     left = tuple(method for method in m.gate.proofs if method != m.gate.proof)
-    return replace(m.gate, proof=None, proofs=left), (TellProof(m.gate.proof, "passed"),)
+    return replace(m.gate, proof=None, proofs=left), (
+        TellProof(m.gate.proof, "passed", m.gate.n_challenges, m.gate.attempt),
+    )
 
 
 def tell_failed(m: Moment) -> Done:
     """publish that the challenge was failed"""
     assert m.gate.proof is not None, "a gate in `proving` has a proof that is out"
-    return replace(m.gate, proof=None), (TellProof(m.gate.proof, "failed"),)
+    return replace(m.gate, proof=None), (TellProof(m.gate.proof, "failed", m.gate.n_challenges, m.gate.attempt),)
 
 
 def drop_proof(m: Moment) -> Done:
@@ -89,23 +91,33 @@ def drop_proof(m: Moment) -> Done:
 def ask(m: Moment) -> Done:
     """ask detect; this is the next attempt"""
     recent = tuple(asked_ms for asked_ms in m.gate.asked_ms if m.now_ms - asked_ms < DAY_MS)
-    return _ask(m, (*recent, m.now_ms))
+    return _ask(m, (*recent, m.now_ms), counted=True)
 
 
 def ask_for_people(m: Moment) -> Done:
     """ask detect, on people's behalf: the next attempt, which does not count against the customer's own"""
-    return _ask(m, m.gate.asked_ms)
+    return _ask(m, m.gate.asked_ms, counted=False)
 
 
-def _ask(m: Moment, asked_ms: tuple[int, ...]) -> Done:
-    due_ms = m.now_ms + m.rules.deadline_ms
-    asked = replace(m.gate, attempt=m.gate.attempt + 1, asked_ms=asked_ms, due_ms=due_ms, proofs=(), verdict_id=None)
-    return asked, (Ask(),)
+def ask_again(m: Moment) -> Done:
+    """ask detect once more: the next attempt, which counts as the one did that nobody answered"""
+    return ask(m) if m.gate.counted else ask_for_people(m)
+
+
+def _ask(m: Moment, asked_ms: tuple[int, ...], *, counted: bool) -> Done:
+    attempt, due_ms = m.gate.attempt + 1, m.now_ms + m.rules.deadline_ms
+    asked = replace(m.gate, attempt=attempt, asked_ms=asked_ms, counted=counted, due_ms=due_ms, proofs=())
+    return replace(asked, verdict_id=None), (Ask(),)
 
 
 def uncount(m: Moment) -> Done:
     """not count the attempt: nobody answered it"""
-    return replace(m.gate, asked_ms=m.gate.asked_ms[:-1]), ()
+    return replace(m.gate, asked_ms=m.gate.asked_ms[:-1]) if m.gate.counted else m.gate, ()
+
+
+def drop_retry(m: Moment) -> Done:
+    """not be asked again by itself: it has been answered"""
+    return replace(m.gate, retry_ms=None), ()
 
 
 def retry_later(m: Moment) -> Done:
@@ -153,12 +165,12 @@ def unqueue(m: Moment) -> Done:
 
 def tell_allow(m: Moment) -> Done:
     """publish that people let it go on"""
-    return m.gate, (TellDecision("allow", m.fact.operators, m.fact.note),)
+    return m.gate, (TellDecision(m.gate.attempt, "allow", m.fact.operators, m.fact.note),)
 
 
 def tell_block(m: Moment) -> Done:
     """publish that a person keeps it shut"""
-    return m.gate, (TellDecision("block", m.fact.operators, m.fact.note),)
+    return m.gate, (TellDecision(m.gate.attempt, "block", m.fact.operators, m.fact.note),)
 
 
 def refuse_for_fraud(m: Moment) -> Done:

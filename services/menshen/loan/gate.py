@@ -24,10 +24,11 @@ class Visit(Struct, frozen=True):
 class Gate(Struct, frozen=True, kw_only=True):
     """What is known of a gate; times in milliseconds.
 
-    `asked_ms` holds when the customer's own attempts were asked, as far back as a day. `proofs` are those still to be
-    given, `proof` is the one that is out now, `n_challenges` counts all. `verdict_id` and `expires_ms` belong to the
-    allow in hand. `due_ms` is when this state's time is up, `retry_ms` when it is asked again by itself. `doubted` says
-    that an allow was revoked while the bank had been told already.
+    `asked_ms` holds when the customer's own attempts were asked, as far back as a day; `counted` says whether the
+    newest is among them. `proofs` are those still to be given, `proof` is the one that is out now, `n_challenges`
+    counts all. `verdict_id` and `expires_ms` belong to the allow in hand. `due_ms` is when this state's time is up,
+    `retry_ms` when it is asked again by itself. `doubted` says that an allow was revoked while the bank had been told
+    already.
     """
 
     application_id: str
@@ -41,6 +42,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     visit: Visit | None = None
     attempt: int = 0
     asked_ms: tuple[int, ...] = ()
+    counted: bool = False
     proofs: tuple[ChallengeMethod, ...] = ()
     proof: ChallengeMethod | None = None
     n_challenges: int = 0

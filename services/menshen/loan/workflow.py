@@ -127,9 +127,6 @@ class Row(NamedTuple):
     do: tuple[Effect, ...] = ()
 
 
-UNANSWERED: tuple[State, ...] = ("asked", "provisional", "parked", "review")
-"""Where a verdict on the newest attempt is heeded, though it comes after the deadline."""
-
 REFUSES: State | None = None
 """A row that goes nowhere: the fact is refused, and the refusal says that the attempts are used up."""
 
@@ -157,15 +154,15 @@ TABLE: tuple[Row, ...] = (
     Row(("provisional", "parked"), Answered, "refused", blocked, (do.refuse_for_fraud,)),
     Row(("review",), Answered, "open", allowed, (do.unqueue, do.keep_allow, do.pay)),
     Row(("review",), Answered, "proving", step_up, (do.unqueue, do.challenge_named)),
-    Row(("review",), Answered, "review", to_review),
+    Row(("review",), Answered, "review", to_review, (do.drop_retry,)),
     Row(("review",), Answered, "refused", blocked, (do.unqueue, do.refuse_for_fraud)),
     # No verdict.
     Row(("asked",), TimeUp, "provisional", silence_means("provisional"), (do.uncount, do.retry_later)),
     Row(("asked",), TimeUp, "proving", silence_means("prove"), (do.uncount, do.challenge_for_silence)),
     Row(("asked",), TimeUp, "review", silence_means("review"), (do.uncount, do.queue, do.retry_later)),
     Row(("asked",), TimeUp, "parked", silence_means("park"), (do.uncount,)),
-    Row(("provisional",), RetryDue, "asked", do=(do.ask,)),
-    Row(("review",), RetryDue, "asked", do=(do.unqueue, do.ask)),
+    Row(("provisional",), RetryDue, "asked", do=(do.ask_again,)),
+    Row(("review",), RetryDue, "asked", do=(do.unqueue, do.ask_again)),
     # People.
     Row(("review",), Lifted, "asked", do=(do.unqueue, do.tell_allow, do.ask_for_people)),
     Row(("review",), Upheld, "refused", do=(do.unqueue, do.tell_block, do.refuse_for_fraud)),

@@ -84,7 +84,7 @@ class _Deed:
             case Challenge():
                 self._challenge(command)
             case TellProof():
-                self._tell(self._writer().challenge(command.method, command.outcome))
+                self._tell(self._writer().proof(command))
             case TellDecision():
                 self._tell(self._writer().override(command))
             case Queue():
@@ -138,7 +138,7 @@ class _Deed:
         self._tell(asked)
 
     def _challenge(self, command: Challenge) -> None:
-        issued = self._writer().challenge(command.method, "issued")
+        issued = self._writer().challenge_issued(command.method)
         challenge_id = record_id(self._tenant, self._kept.gate_id, str(command.number), "challenge")
         row = {"challenge_id": challenge_id, "gate_id": self._kept.gate_id, "number": command.number}
         self._connection.execute(insert(challenges).values(**row, method=command.method, issued_ms=self._now_ms))

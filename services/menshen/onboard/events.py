@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from menshen.contract.events import Challenge, ChallengeMethod, Checkpoint, Exposure, Override
 from menshen.contract.identifiers import record_id
-from menshen.loan.commands import TellDecision
+from menshen.loan.commands import TellDecision, TellProof
 from menshen.loan.gate import Gate
 from menshen.onboard.sql.store import Application
 
@@ -45,17 +45,23 @@ class Writer(NamedTuple):
         """Return the question of the gate's newest attempt."""
         return Checkpoint(**self._envelope(f"checkpoint:{self.gate.attempt}"), **self._money(), exposure=exposure)
 
-    def challenge(self, method: ChallengeMethod, outcome: Any) -> Challenge:
-        """Return what became of the gate's newest challenge. A proof that was passed vouches for the person."""
-        envelope = self._envelope(f"challenge:{self.gate.n_challenges}:{outcome}")
-        assurance = {"assurance": "person"} if outcome == "passed" else {}
-        attempt = {"attempt": self.gate.attempt or None}
-        return Challenge(**{**envelope, **assurance, **attempt}, method=method, outcome=outcome)
+    def challenge_issued(self, method: ChallengeMethod) -> Challenge:
+        """Return that the gate's newest challenge is out."""
+        envelope = self._envelope(f"challenge:{self.gate.n_challenges}:issued")
+        return Challenge(**envelope | {"attempt": self.gate.attempt or None}, method=method, outcome="issued")
+
+    def proof(self, told: TellProof) -> Challenge:
+        """Return what became of a challenge. A proof that was passed vouches for the person."""
+        envelope = self._envelope(f"challenge:{told.number}:{told.outcome}") | {"attempt": told.attempt or None}
+        if told.outcome == "passed":
+            envelope["assurance"] = "person"
+        return Challenge(**envelope, method=told.method, outcome=told.outcome)
 
     def override(self, told: TellDecision) -> Override:
-        """Return what people decided about the gate's newest attempt."""
+        """Return what people decided about an attempt."""
+        people = {"attempt": told.attempt, "assurance": "person"}
         return Override(
-            **{**self._envelope(f"override:{self.gate.attempt}"), **self._money(), "assurance": "person"},
+            **self._envelope(f"override:{told.attempt}") | self._money() | people,
             decision=told.decision,
             operators=list(told.operators),
             note=told.note or None,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from menshen.contract.events import Step
-from menshen.loan.gate import Advanced, BuiltUpon, Gate, RetryDue, TimeUp
+from menshen.loan.gate import Advanced, Appealed, BuiltUpon, Gate, RetryDue, TimeUp
 from menshen.loan.line import Draw, check_draw
 from menshen.loan.path import STEPS, TRANSFER
 from menshen.onboard.acting import Actor
@@ -96,22 +96,43 @@ class Gatekeeper:
             It is beyond the limit, or beyond what a day allows.
         """
         application = self._store.application(connection, application_id)
-        gate_id = self._store.gate_id(application_id, TRANSFER, draw.draw_id)
-        try:
-            kept = self._store.gate(connection, gate_id)
-        except Unknown:
-            line = self._build_upon(connection, self._step(connection, application_id, STEPS[-2]), now_ms)
-            self._check_fit(connection, draw, line.gate.amount or Decimal(0), now_ms)
+        kept = self._draw(connection, draw)
+        if kept is None:
+            self._build_upon(connection, self._step(connection, application_id, STEPS[-2]), now_ms)
+            gate_id = self._store.gate_id(application_id, TRANSFER, draw.draw_id)
             kept = Kept(gate_id, draw, application.subject_id, now_ms)
             self._store.add_gate(connection, kept)
         if (kept.gate.payee_ref, kept.gate.amount, kept.gate.currency) != (draw.payee_ref, draw.amount, draw.currency):
             raise Contradiction(f"draw {draw.draw_id!r} is about another payee or amount: open another draw")
+        if kept.gate.state == "waiting":
+            self._check_fit(connection, kept, now_ms)
         return self._actor.act(connection, kept, fact, now_ms=now_ms)
 
-    def _check_fit(self, connection: Connection, draw: Gate, limit: Decimal, now_ms: int) -> None:
-        gates = self._store.gates_of(connection, draw.application_id)
-        earlier = [Draw(kept.gate, kept.opened_ms) for kept in gates if kept.gate.is_transfer]
-        check_draw(draw.amount or Decimal(0), limit, earlier, now_ms, self._policy)
+    def appeal(
+        self, connection: Connection, application_id: str, step: Step, draw_id: str | None = None, *, now_ms: int
+    ) -> Kept:
+        """Have people look at a refusal again; `loan.line.DoesNotFit` if the line has gone to other draws meanwhile."""
+        kept = self._store.gate(connection, self._store.gate_id(application_id, step, draw_id))
+        if kept.gate.is_transfer and kept.gate.state == "refused":
+            self._check_fit(connection, kept, now_ms)
+        return self._actor.act(connection, kept, Appealed(), now_ms=now_ms)
+
+    def _draw(self, connection: Connection, draw: Gate) -> Kept | None:
+        try:
+            return self._store.gate(connection, self._store.gate_id(draw.application_id, TRANSFER, draw.draw_id))
+        except Unknown:
+            return None
+
+    def _check_fit(self, connection: Connection, kept: Kept, now_ms: int) -> None:
+        """Hold a draw that takes up nothing yet against the line: others may have taken it while it waited."""
+        gates = self._store.gates_of(connection, kept.gate.application_id)
+        others = [
+            Draw(other.gate, other.opened_ms)
+            for other in gates
+            if other.gate.is_transfer and other.gate_id != kept.gate_id
+        ]
+        limit = self._step(connection, kept.gate.application_id, STEPS[-2]).gate.amount or Decimal(0)
+        check_draw(kept.gate.amount or Decimal(0), limit, others, now_ms, self._policy)
 
     def _step(self, connection: Connection, application_id: str, step: Step) -> Kept:
         return self._store.gate(connection, self._store.gate_id(application_id, step, None))

@@ -5,8 +5,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import faust
 import uvicorn
 from aiohttp import ClientSession
+from faust.exceptions import ConsumerNotStarted
 
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.topics import EVENTS, VERDICTS
@@ -31,8 +33,8 @@ CLOCK_TOLERANCE_MS = 1_000
 class Onboard:
     """The parts of one process, made inside its event loop; nothing is connected yet."""
 
-    def __init__(self, settings: OnboardSettings, desk: Desk, agent: VerdictAgent) -> None:
-        self._settings, self._desk, self._agent = settings, desk, agent
+    def __init__(self, settings: OnboardSettings, desk: Desk, agent: VerdictAgent, host: faust.App) -> None:
+        self._settings, self._desk, self._agent, self._host = settings, desk, agent, host
         self._session = ClientSession()
         timeout_s = settings.port_timeout_ms / 1000
         self._outside = Outside(
@@ -42,7 +44,12 @@ class Onboard:
         )
         self._publisher = Publisher(settings)
         self._sender, self._patrol = Sender(desk, self._publisher, self._outside), Patrol(desk)
-        checks: dict[str, Check] = {"database": self._database, "kafka": self._kafka, "clock": self._clock}
+        checks: dict[str, Check] = {
+            "database": self._database,
+            "kafka": self._kafka,
+            "verdicts": self._verdicts,
+            "clock": self._clock,
+        }
         app = create_app(desk, self._outside, checks)
         config = uvicorn.Config(
             app, settings.http_host, settings.http_port, lifespan="off", log_config=None, access_log=False
@@ -96,6 +103,12 @@ class Onboard:
             return str(outage)
         return None
 
+    async def _verdicts(self) -> str | None:
+        with contextlib.suppress(ConsumerNotStarted):
+            if self._host.consumer.assignment():
+                return None
+        return "no partition of the verdict topic is assigned"
+
     async def _clock(self) -> str | None:
         behind_ms = self._agent.behind_ms
         return None if behind_ms < CLOCK_TOLERANCE_MS else f"this clock is {behind_ms} ms behind the broker's"
@@ -127,7 +140,7 @@ def run_onboard(settings: OnboardSettings) -> None:
     app = faust_app(settings, settings.group_id)
     verdicts = app.topic(VERDICTS, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(verdicts)(agent.follow)
-    Process(app, lambda: Onboard(settings, desk, agent)).execute_from_commandline()
+    Process(app, lambda: Onboard(settings, desk, agent, app)).execute_from_commandline()
 
 
 def _policy(file: Path) -> LoanPolicy:

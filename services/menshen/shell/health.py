@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
+import msgspec
 from aiohttp import web
 
 from menshen.shell import metrics
@@ -11,18 +13,51 @@ Check = Callable[[], Awaitable[str | None]]
 """A question to one part: None if it is in order, else what is wrong, in a few words."""
 
 CHECK_TIMEOUT_S = 1.0
+JSON = "application/json"
+
+
+class Page(NamedTuple):
+    """What is answered, in UTF-8."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+
+
+class Health:
+    """The pages of health and metrics, whichever server gives them out; `ready` names the parts that must be in order.
+
+    `pages` holds the maker of each page, by its path.
+    """
+
+    def __init__(self, ready: Mapping[str, Check]) -> None:
+        self._ready = ready
+        self.pages: Mapping[str, Callable[[], Awaitable[Page]]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+
+    async def _livez(self) -> Page:
+        return Page(msgspec.json.encode({"live": True}))
+
+    async def _readyz(self) -> Page:
+        answers = await asyncio.gather(*(_ask(check) for check in self._ready.values()))
+        problems = {part: answer for part, answer in zip(self._ready, answers, strict=True) if answer}
+        parts = {part: problems.get(part, "ok") for part in self._ready}
+        return Page(msgspec.json.encode({"ready": not problems, "parts": parts}), 503 if problems else 200)
+
+    async def _metrics(self) -> Page:
+        return Page(metrics.exposition(), content_type="text/plain")
 
 
 class HealthServer:
-    """Serves health and metrics on one address; `ready` names the parts that must be in order."""
+    """Serves health and metrics, and nothing else, on one address."""
 
     def __init__(self, host: str, port: int, *, ready: Mapping[str, Check]) -> None:
-        self._ready = ready
         self._host, self._port = host, port
         app = web.Application()
-        app.add_routes(
-            [web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics)]
-        )
+        app.add_routes([web.get(path, _serve(page)) for path, page in Health(ready).pages.items()])
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self) -> str:
@@ -37,17 +72,13 @@ class HealthServer:
         """Stop serving."""
         await self._runner.cleanup()
 
-    async def _livez(self, _: web.Request) -> web.Response:
-        return web.json_response({"live": True})
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        answers = await asyncio.gather(*(_ask(check) for check in self._ready.values()))
-        problems = {part: answer for part, answer in zip(self._ready, answers, strict=True) if answer}
-        parts = {part: problems.get(part, "ok") for part in self._ready}
-        return web.json_response({"ready": not problems, "parts": parts}, status=503 if problems else 200)
+def _serve(page: Callable[[], Awaitable[Page]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(_: web.Request) -> web.Response:
+        told = await page()
+        return web.Response(body=told.body, status=told.status, content_type=told.content_type, charset="utf-8")
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=metrics.exposition(), content_type="text/plain", charset="utf-8")
+    return handle
 
 
 async def _ask(check: Check) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from menshen.contract.events import Assurance
 from menshen.loan.policy import RefusalKind
 
-NAME = r"^[!--0-~][!-.0-~]{0,63}$"
+NAME = r"^[!-,0-~-][!-.0-~]{0,63}$"
 """An id that also stands in a path: visible ASCII without a slash, and no full stop in front."""
 TEXT = r"^[^\x00-\x1f\x7f]+$"
 
@@ -43,11 +43,11 @@ class _Asked(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Nothing(_Asked):
-    """No parameter is taken."""
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Wait(_Asked):
+class Wait(_Query):
     """How long the answer may wait for the verdict."""
 
     wait_ms: Whole = Field(
@@ -55,14 +55,14 @@ class Wait(_Asked):
     )
 
 
-class Page(_Asked):
+class Page(_Query):
     """Which part of a list."""
 
     after: Whole = Field(0, ge=0, le=2**31 - 1, description="Begin behind this number.", examples=[0])
     limit: Whole = Field(100, ge=1, le=500, description="So many at the most.", examples=[100])
 
 
-class Which(_Asked):
+class Which(_Query):
     """Which entries of the queue."""
 
     open: TrueOrFalse = Field(True, description="Only those that wait for a say.", examples=[True])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from menshen.onboard.api import keys
@@ -63,6 +64,7 @@ class Door(APIRoute):
 
         async def knock(request: Request) -> Response:
             request.state.caller = await _admit(request, roles)
+            _refuse_doubles(request)
             response = await handle(await _read(request) if reads else request)
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -75,7 +77,7 @@ ROUTES = APIRouter(prefix="/v1", route_class=Door, redirect_slashes=False)
 
 async def _admit(request: Request, roles: frozenset[Role]) -> Caller:
     scheme, _, key = ",".join(request.headers.getlist("authorization")).partition(" ")
-    caller = None
+    caller: Caller | None = None
     if scheme.lower() == "bearer":
         caller = await request.app.state.desk.read(lambda connection: keys.holder(connection, key))
     if caller is None:
@@ -83,6 +85,12 @@ async def _admit(request: Request, roles: frozenset[Role]) -> Caller:
     if caller.role not in roles:
         raise Refused("forbidden", f"{caller.role} may not do this")
     return caller
+
+
+def _refuse_doubles(request: Request) -> None:
+    named = [name for name, _ in request.query_params.multi_items()]
+    if doubles := {name for name in named if named.count(name) > 1}:
+        raise RequestValidationError([{"loc": ("query", name), "msg": "Must stand once"} for name in sorted(doubles)])
 
 
 class _Read(Request):

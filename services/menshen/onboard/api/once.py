@@ -1,4 +1,4 @@
-"""A deed and its reply in one transaction, so that a request that is sent again is answered again, and not done again."""
+"""A deed and its reply in one transaction: a request that is sent again is answered again, and not done again."""
 
 import hashlib
 from collections.abc import Callable

@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from menshen.contract.events import Step
@@ -71,6 +72,17 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
 }
 """Slugs are stable: programs go by `type`, people by the rest."""
+SLUGS: Mapping[type[Exception], str] = {
+    Unknown: "unknown",
+    Contradiction: "contradiction",
+    MayNotApply: "may-not-apply",
+    NotYet: "not-yet",
+    NotNow: "not-now",
+    AttemptsUsedUp: "attempts",
+    DoesNotFit: "does-not-fit",
+    Closed: "closed",
+}
+"""What the workflow refuses, by what it raises."""
 BY_STATUS = {400: "malformed", 404: "unknown", 405: "method", 413: "too-large", 415: "media-type"}
 """What the framework calls by a status alone."""
 
@@ -93,11 +105,11 @@ class Problem(BaseModel):
     title: str = Field(description="The kind in words: the same for all problems of a type.")
     status: int = Field(description="The status of the response.", ge=400, le=599)
     detail: str = Field(description="What it was this time.")
-    errors: list[FieldError] | None = Field(None, description="`invalid`: every field that is wrong.")
-    until_ms: int | None = Field(None, description="`may-not-apply`: when the waiting time ends, ms since 1970.")
-    retry_at_ms: int | None = Field(None, description="`attempts`: from when on to ask again, ms since 1970.")
-    step: Step | None = Field(None, description="`not-yet`: the step that comes first.")
-    state: State | None = Field(None, description="`not-now`, `not-yet`: the state as it is.")
+    errors: list[FieldError] | None = Field(default=None, description="`invalid`: every field that is wrong.")
+    until_ms: int | None = Field(default=None, description="`may-not-apply`: when it ends, milliseconds since 1970.")
+    retry_at_ms: int | None = Field(default=None, description="`attempts`: when to ask again, milliseconds since 1970.")
+    step: Step | None = Field(default=None, description="`not-yet`: the step that comes first.")
+    state: State | None = Field(default=None, description="`not-now`, `not-yet`: the state as it is.")
 
 
 class Refused(Exception):
@@ -131,6 +143,11 @@ async def unexpected(_: Request, __: Any) -> JSONResponse:
     return answer("internal", "it is in the log")
 
 
+async def hung_up(_: Request, __: Any) -> JSONResponse:
+    """Answer a caller who is gone: nobody reads it, and it is no mistake of ours."""
+    return answer("malformed", "the body did not come")
+
+
 async def of_framework(_: Request, error: Any) -> JSONResponse:
     """Answer what the framework says by a status: a path or a method that is not there."""
     slug = BY_STATUS.get(error.status_code, "internal")
@@ -147,23 +164,19 @@ async def invalid(_: Request, error: Any) -> JSONResponse:
 
 async def of_workflow(request: Request, error: Any) -> JSONResponse:
     """Answer what the workflow refuses."""
+    slug = next(SLUGS[kind] for kind in type(error).__mro__ if kind in SLUGS)
+    fields: dict[str, Any] = {}
     match error:
-        case Unknown():
-            return answer("unknown", str(error))
         case MayNotApply():
-            return answer("may-not-apply", str(error), until_ms=error.until_ms)
+            fields = {"until_ms": error.until_ms}
         case NotYet():
-            return answer("not-yet", str(error), step=error.gate.step, state=error.gate.state)
+            fields = {"step": error.gate.step, "state": error.gate.state}
         case AttemptsUsedUp():
             a_day = request.app.state.desk.policy.attempts_a_day
-            return answer("attempts", str(error), retry_at_ms=retry_at_ms(error.gate, a_day), state=error.state)
+            fields = {"retry_at_ms": retry_at_ms(error.gate, a_day), "state": error.gate.state}
         case NotNow():
-            return answer("not-now", str(error), state=error.state)
-        case DoesNotFit():
-            return answer("does-not-fit", str(error))
-        case Closed():
-            return answer("closed", str(error))
-    return answer("contradiction", str(error))
+            fields = {"state": error.gate.state}
+    return answer(slug, str(error), **fields)
 
 
 def retry_at_ms(gate: Gate, a_day: int) -> int:
@@ -178,9 +191,10 @@ def _field(place: tuple[int | str, ...]) -> str:
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
-    **dict.fromkeys((Unknown, Contradiction, NotNow, DoesNotFit, Closed), of_workflow),
+    **dict.fromkeys(SLUGS, of_workflow),
     Refused: refused,
     Unavailable: unavailable,
+    ClientDisconnect: hung_up,
     RequestValidationError: invalid,
     HTTPException: of_framework,
     Exception: unexpected,

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from menshen.shell.errors import Refusal, Unavailable
 
@@ -21,8 +21,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 MAX_COLLISIONS = 20
 BUSY_S = 10.0
 READS = "menshen_reads"
-_COLLISIONS = frozenset({"40001", "40P01"})
-"""PostgreSQL's codes for a transaction that must be done again: a serialisation failure, a deadlock."""
+_COLLISIONS = frozenset({"40001", "40P01", "23505"})
+"""PostgreSQL's codes for a transaction that must be done again: a serialisation failure, a deadlock, a key that was
+free when it looked and that another transaction has taken since."""
 
 
 class Database:
@@ -44,14 +45,15 @@ class Database:
         return self._alone(work, {READS: True})
 
     def _alone(self, work: Callable[[Connection], T], options: dict[str, Any]) -> T:
-        for n_collisions in range(MAX_COLLISIONS):
+        for n_collisions in range(1, MAX_COLLISIONS + 1):
             try:
                 with self.engine.connect().execution_options(**options) as connection, connection.begin():
                     return work(connection)
             except DBAPIError as error:
-                if not _collided(error):
+                taken_for_good = n_collisions == MAX_COLLISIONS and isinstance(error, IntegrityError)
+                if taken_for_good or not _collided(error):
                     raise _unavailable(error) from error
-                time.sleep(0.001 * 2 ** min(n_collisions, 7))
+                time.sleep(0.0005 * 2 ** min(n_collisions, 8))
         raise Unavailable(f"database: {MAX_COLLISIONS} transactions got in each other's way")
 
     def upgrade(self) -> None:
