@@ -51,7 +51,12 @@ ASSESSMENT = json.dumps(
         "versions": {"policy": "default-1", "model": "bench", "geo": ""},
     }
 ).encode()
-CLIENT = {"partitioner": "murmur2_random", "linger.ms": 2, "queue.buffering.max.messages": 200_000}
+CLIENT = {
+    "partitioner": "murmur2_random",
+    "linger.ms": 25,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 200_000,
+}
 
 
 class Figures:

@@ -2,16 +2,12 @@
 
 import asyncio
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import CodeType, FrameType
+from collections.abc import Callable
 
-import aiokafka
 import pytest
 from tests.docs.pages import ROOT, prose, section
+from tests.docs.tracing import OURS, PAGE, Trace, told, traced
 
 from menshen.client import EventProducer
 from menshen.contract import topics
@@ -23,61 +19,8 @@ from menshen.shell.geo import GeoBase
 from menshen.shell.settings import DetectSettings, read_settings
 from menshen.shell.signing import new_key_pair
 
-PAGE = "ARCHITECTURE.md"
 WALK, TAKEOVER = "## The walk of one event", "## Where a new owner begins"
-OURS = ROOT / "services" / "menshen"
-AIOKAFKA = Path(aiokafka.__file__).parent
-ITEM = re.compile(r"^\d+\. `([\w/.]+)`(?: `([\w.]+)`)?", re.MULTILINE)
 BEGINS = ("detect/arrivals.py", "decode")
-
-Call = tuple[str, str]
-"""A file below services/menshen and a function in it; for a script, its path and nothing."""
-
-
-class Trace:
-    """The calls of this thread from now on, each when it first comes; from `begins` on, if that is named.
-
-    What stands on the stack when it begins comes first: that is what had called it.
-    """
-
-    def __init__(self, begins: Call | None = None) -> None:
-        self.calls = dict[Call, None]()
-        self._begins = begins
-
-    def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        if event != "call" or not (call := call_of(frame.f_code)):
-            return
-        if self._begins and not self.calls and call != self._begins:
-            return
-        for caller in () if self.calls else callers(frame):
-            self.calls[caller] = None
-        self.calls[call] = None
-        if call == ("shell/redis/store.py", "Store._call"):
-            self.calls[f"shell/redis/lua/{frame.f_locals['script']}.lua", ""] = None
-
-
-def call_of(code: CodeType) -> Call | None:
-    path = Path(code.co_filename)
-    if path.is_relative_to(OURS):
-        return path.relative_to(OURS).as_posix(), code.co_qualname
-    return ("aiokafka", code.co_qualname) if path.is_relative_to(AIOKAFKA) else None
-
-
-def callers(frame: FrameType) -> list[Call]:
-    found = list[Call]()
-    while above := frame.f_back:
-        found += filter(None, [call_of(above.f_code)])
-        frame = above
-    return found[::-1]
-
-
-@contextmanager
-def traced(trace: Trace) -> Iterator[None]:
-    sys.setprofile(trace)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +79,6 @@ def send_one(kafka: str) -> None:
         producer.send(asked).wait(30)
 
 
-def told(heading: str) -> list[Call]:
-    return ITEM.findall(section(PAGE, heading))
-
-
 def test_the_walk_stands_in_the_order_in_which_the_code_runs(traces: tuple[Trace, Trace]) -> None:
     _, event = traces
     walk = told(WALK)
@@ -170,6 +109,7 @@ def test_the_folders_of_the_map_are_the_folders_that_there_are() -> None:
         "fraud/detectors/place",
         "fraud/detectors/behaviour",
         "fraud/detectors/conduct",
+        "onboard/sql/migrations/versions",
     }
     assert mapped == below - covered
 

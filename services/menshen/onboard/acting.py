@@ -124,7 +124,7 @@ class _Deed:
         )
         body = msgspec.json.encode(record)
         row = {"application_id": gate.application_id, "number": number, "gate_id": self._kept.gate_id}
-        self._connection.execute(insert(history).values(**row, at_ms=self._now_ms, body=body))
+        self._connection.execute(insert(history), row | {"at_ms": self._now_ms, "body": body})
         self._put("onboarding", gate.application_id, body)
 
     def _writer(self) -> Writer:
@@ -134,14 +134,14 @@ class _Deed:
         asked = self._writer().checkpoint(exposure_of(self._connection, self._kept, self._now_ms))
         row = {"event_id": asked.event_id, "gate_id": self._kept.gate_id, "attempt": asked.attempt}
         body = encode_event(asked)
-        self._connection.execute(insert(questions).values(**row, asked_ms=self._now_ms, body=body))
+        self._connection.execute(insert(questions), row | {"asked_ms": self._now_ms, "body": body})
         self._tell(asked)
 
     def _challenge(self, command: Challenge) -> None:
         issued = self._writer().challenge_issued(command.method)
         challenge_id = record_id(self._tenant, self._kept.gate_id, str(command.number), "challenge")
         row = {"challenge_id": challenge_id, "gate_id": self._kept.gate_id, "number": command.number}
-        self._connection.execute(insert(challenges).values(**row, method=command.method, issued_ms=self._now_ms))
+        self._connection.execute(insert(challenges), row | {"method": command.method, "issued_ms": self._now_ms})
         order = ChallengeOrder(challenge_id, command.method, issued.subject_id, issued.device_id or "")
         self._put("challenge", challenge_id, msgspec.json.encode(order))
         self._tell(issued)
@@ -160,6 +160,6 @@ class _Deed:
     def _alert(self, command: Alert) -> None:
         gate = self._kept.gate
         row = {"gate_id": self._kept.gate_id, "application_id": gate.application_id, "code": command.code}
-        self._connection.execute(insert(alerts).values(**row, at_ms=self._now_ms))
+        self._connection.execute(insert(alerts), row | {"at_ms": self._now_ms})
         metrics.ALERTS.labels(command.code).inc()
         log.error("alert", code=command.code, application_id=gate.application_id, step=gate.step, draw_id=gate.draw_id)

@@ -36,10 +36,20 @@ class Desk:
         # One writer: changes queue up here and not at the database's lock.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="desk-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="desk-reader")
+        self._watchers = list[asyncio.Event]()
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Do work in one transaction; it must be safe to call twice."""
-        return await self._in(self._writer, partial(self.database.run, work))
+    def watch(self) -> asyncio.Event:
+        """Return what is set whenever this process has changed something, so that others need not keep looking."""
+        changed = asyncio.Event()
+        self._watchers.append(changed)
+        return changed
+
+    async def run(self, work: Callable[[Connection], T], *, quietly: bool = False) -> T:
+        """Do work in one transaction; it must be safe to call twice. Watchers hear of it unless it is done quietly."""
+        done = await self._in(self._writer, partial(self.database.run, work))
+        for watcher in () if quietly else self._watchers:
+            watcher.set()
+        return done
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads."""

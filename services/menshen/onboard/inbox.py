@@ -155,4 +155,4 @@ def _remember(connection: Connection, letter: Letter, fate: str, now_ms: int) ->
         "signature": letter.signature,
         "value": letter.value,
     }
-    connection.execute(insert(inbox).values(row))
+    connection.execute(insert(inbox), row)

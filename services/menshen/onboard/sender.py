@@ -1,13 +1,13 @@
 """Sends what the outbox holds: records to Kafka in their order, challenges and payments to the services outside."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Connection
 
 from menshen.contract.routing import partition_of
 from menshen.contract.topics import EVENTS, ONBOARDING
@@ -25,8 +25,8 @@ from menshen.shell.logs import logger
 
 log = logger(__name__)
 TOPICS: dict[Kind, str] = {"event": EVENTS, "onboarding": ONBOARDING}
-IDLE_S, OUTAGE_S, LONGEST_PAUSE_S = 0.02, 0.5, 30.0
-MOST = 200
+LOOK_S, OUTAGE_S, LONGEST_PAUSE_S = 0.25, 0.5, 30.0
+MOST, MOST_AT_ONCE = 200, 16
 LEASE = "sender"
 
 
@@ -44,21 +44,25 @@ class Sender:
     def __init__(self, desk: Desk, publisher: Publisher, outside: Outside) -> None:
         self._desk, self._publisher, self._outside = desk, publisher, outside
         self._name = str(uuid4())
+        self._leased_until_ms = 0
+        self._in_hand = set[int]()
         self._stopping = False
 
     async def run(self) -> None:
         """Send until `stop`; what could not be sent is tried again, anything unexpected is raised."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._loop(self._records))
-            loops.create_task(self._loop(partial(self._services, "challenge", self._challenge)))
-            loops.create_task(self._loop(partial(self._services, "payment", self._payment)))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._loop(self._records))
+            tasks.create_task(self._loop(partial(self._services, tasks, "challenge", self._challenge)))
+            tasks.create_task(self._loop(partial(self._services, tasks, "payment", self._payment)))
 
     def stop(self) -> None:
         """Finish what is in hand."""
         self._stopping = True
 
     async def _loop(self, send_some: Callable[[], Awaitable[int]]) -> None:
+        changed = self._desk.watch()
         while not self._stopping:
+            changed.clear()
             try:
                 n_sent = await send_some()
             except Unavailable as outage:
@@ -67,19 +71,23 @@ class Sender:
                 await asyncio.sleep(OUTAGE_S)
                 continue
             if not n_sent:
-                await asyncio.sleep(IDLE_S)
+                with contextlib.suppress(TimeoutError):
+                    # What other processes write, and what is tried again, is found by looking.
+                    await asyncio.wait_for(changed.wait(), LOOK_S)
 
     async def _take(self, kinds: Sequence[Kind], most: int) -> list[Parcel]:
-        def work(connection: Connection) -> list[Parcel]:
-            now_ms = clock_ms()
-            return outbox.waiting(connection, kinds, now_ms, most)
-
-        parcels = await self._desk.read(work)
+        parcels = await self._desk.read(lambda c: outbox.waiting(c, kinds, clock_ms(), most))
         for kind in kinds:
             metrics.OUTBOX.labels(kind).set(sum(parcel.kind == kind for parcel in parcels))
-        if parcels and not await self._desk.run(lambda c: outbox.hold_lease(c, LEASE, self._name, clock_ms())):
-            return []
-        return parcels
+        return parcels if parcels and await self._may_send() else []
+
+    async def _may_send(self) -> bool:
+        """Say whether this process is the one that sends; a lease in its second half is prolonged."""
+        now_ms = clock_ms()
+        if self._leased_until_ms - now_ms < outbox.LEASE_MS // 2:
+            held = await self._desk.run(lambda c: outbox.hold_lease(c, LEASE, self._name, now_ms), quietly=True)
+            self._leased_until_ms = now_ms + outbox.LEASE_MS if held else 0
+        return now_ms < self._leased_until_ms
 
     async def _records(self) -> int:
         parcels = await self._take(("event", "onboarding"), MOST)
@@ -98,12 +106,16 @@ class Sender:
             by_partition.setdefault(partition_of(key, n_partitions), []).append(Outgoing(key, parcel.body))
         await asyncio.gather(*(self._publisher.publish(topic, p, records) for p, records in by_partition.items()))
         numbers = [parcel.number for parcel in parcels]
-        await self._desk.run(lambda c: outbox.mark_sent(c, numbers, clock_ms()))
+        await self._desk.run(lambda c: outbox.mark_sent(c, numbers, clock_ms()), quietly=True)
 
-    async def _services(self, kind: Kind, send: Callable[[Parcel], Awaitable[None]]) -> int:
-        parcels = await self._take((kind,), 16)
-        await asyncio.gather(*(self._try(parcel, send) for parcel in parcels))
-        return len(parcels)
+    async def _services(self, tasks: asyncio.TaskGroup, kind: Kind, send: Callable[[Parcel], Awaitable[None]]) -> int:
+        """Begin to send what is not in hand yet, each by itself: one that hangs holds up no other."""
+        waiting = [parcel for parcel in await self._take((kind,), MOST) if parcel.number not in self._in_hand]
+        begun = waiting[: max(0, MOST_AT_ONCE - len(self._in_hand))]
+        for parcel in begun:
+            self._in_hand.add(parcel.number)
+            tasks.create_task(self._try(parcel, send))
+        return len(begun)
 
     async def _try(self, parcel: Parcel, send: Callable[[Parcel], Awaitable[None]]) -> None:
         try:
@@ -111,14 +123,20 @@ class Sender:
         except Unavailable as outage:
             metrics.OUTAGES.labels(parcel.kind).inc()
             log.warning("not sent", kind=parcel.kind, n_tries=parcel.n_tries + 1, why=str(outage))
-            later_ms = clock_ms() + int(1000 * min(LONGEST_PAUSE_S, OUTAGE_S * 2 ** min(parcel.n_tries, 10)))
-            await self._desk.run(lambda c: outbox.postpone(c, parcel, later_ms))
+            await self._postpone(parcel)
+        finally:
+            self._in_hand.discard(parcel.number)
+
+    async def _postpone(self, parcel: Parcel) -> None:
+        later_ms = clock_ms() + int(1000 * min(LONGEST_PAUSE_S, OUTAGE_S * 2 ** min(parcel.n_tries, 10)))
+        with contextlib.suppress(Unavailable):  # then it is tried again at once, and waits for the database there
+            await self._desk.run(lambda c: outbox.postpone(c, parcel, later_ms), quietly=True)
 
     async def _challenge(self, parcel: Parcel) -> None:
         order = msgspec.json.decode(parcel.body, type=ChallengeOrder)
         service = self._outside.face if order.method == "face" else self._outside.otp
         await service.issue(order.challenge_id, order.method, subject_id=order.subject_id, device_id=order.device_id)
-        await self._desk.run(lambda c: outbox.mark_sent(c, [parcel.number], clock_ms()))
+        await self._desk.run(lambda c: outbox.mark_sent(c, [parcel.number], clock_ms()), quietly=True)
 
     async def _payment(self, parcel: Parcel) -> None:
         told = await self._desk.run(lambda c: paying.begin(c, self._desk.actor, parcel, clock_ms()))

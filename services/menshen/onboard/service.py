@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,10 @@ class _Server(uvicorn.Server):
         yield
 
 
+SWITCH_S = 0.0005
+"""How long a thread may keep others waiting: calls of the database are many and short, and 5 ms each would add up."""
+
+
 def run_onboard(settings: OnboardSettings) -> None:
     """Run until a signal; does not return.
 
@@ -132,6 +137,7 @@ def run_onboard(settings: OnboardSettings) -> None:
     Refusal
         Before anything is served: policy or keys cannot be used, or the database has another release's schema.
     """
+    sys.setswitchinterval(SWITCH_S)
     policy, keys = _policy(settings.loan_policy_file), _keys(settings.verify_keys_file)
     database = Database(settings.database_url.get_secret_value())
     database.check_schema()

@@ -42,7 +42,9 @@ def document() -> dict[str, Any]:
     written["security"] = [{"key": []}]
     for route in routes:
         for method in route.methods or ():
-            _complete(written["paths"][route.path][method.lower()], route)
+            operation = written["paths"][route.path][method.lower()]
+            _complete(operation, route)
+            _add_problems(written["components"].setdefault("responses", {}), operation, route)
     return written
 
 
@@ -58,11 +60,16 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
             response["headers"] = {REPLAYED: _REPLAYED}
     if route.name == "open_application":
         operation["responses"]["200"] = operation["responses"]["201"] | {"description": "It is open already"}
+
+
+def _add_problems(shared: dict[str, Any], operation: dict[str, Any], route: APIRoute) -> None:
     by_status = dict[int, list[str]]()
     for slug in dict.fromkeys(_problems(operation, route)):
         by_status.setdefault(CATALOGUE[slug].status, []).append(slug)
     for status, slugs in sorted(by_status.items()):
-        operation["responses"][str(status)] = _response(status, slugs)
+        name = ".".join(slugs)
+        shared[name] = _response(status, slugs)
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{name}"}
 
 
 def _problems(operation: dict[str, Any], route: APIRoute) -> Iterator[str]:

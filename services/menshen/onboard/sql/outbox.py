@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from menshen.onboard.sql.tables import leases, outbox
 
 Kind = Literal["event", "onboarding", "challenge", "payment"]
 LEASE_MS = 5_000
+
+
+_COLUMNS = (outbox.c.number, outbox.c.kind, outbox.c.gate_id, outbox.c.key, outbox.c.body, outbox.c.n_tries)
+_WAITING = (
+    select(*_COLUMNS)
+    .where(outbox.c.sent_ms.is_(None), outbox.c.kind.in_(bindparam("kinds", expanding=True)))
+    .where(outbox.c.not_before_ms <= bindparam("now_ms"))
+    .order_by(outbox.c.number)
+    .limit(bindparam("most"))
+)
 
 
 class Parcel(NamedTuple):
@@ -25,15 +35,13 @@ class Parcel(NamedTuple):
 def put(connection: Connection, kind: Kind, gate_id: str, key: str, body: bytes, *, now_ms: int) -> None:
     """Write something that has to leave."""
     row = {"kind": kind, "gate_id": gate_id, "key": key, "body": body, "written_ms": now_ms, "not_before_ms": now_ms}
-    connection.execute(insert(outbox).values(**row, n_tries=0))
+    connection.execute(insert(outbox), row | {"n_tries": 0})
 
 
 def waiting(connection: Connection, kinds: Sequence[Kind], now_ms: int, most: int) -> list[Parcel]:
     """Return what waits to be sent, the oldest first."""
-    columns = (outbox.c.number, outbox.c.kind, outbox.c.gate_id, outbox.c.key, outbox.c.body, outbox.c.n_tries)
-    unsent = (outbox.c.sent_ms.is_(None), outbox.c.kind.in_(kinds), outbox.c.not_before_ms <= now_ms)
-    query = select(*columns).where(*unsent).order_by(outbox.c.number).limit(most)
-    return [Parcel(*row) for row in connection.execute(query)]
+    asked = {"kinds": list(kinds), "now_ms": now_ms, "most": most}
+    return [Parcel(*row) for row in connection.execute(_WAITING, asked)]
 
 
 def mark_sent(connection: Connection, numbers: Sequence[int], now_ms: int) -> None:

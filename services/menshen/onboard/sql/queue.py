@@ -60,7 +60,7 @@ def enter(connection: Connection, tenant: str, kept: Kept, wanted: Queue, now_ms
         None,
         None,
     )
-    connection.execute(insert(reviews).values(review._asdict()))
+    connection.execute(insert(reviews), review._asdict())
 
 
 def leave(connection: Connection, gate_id: str, outcome: str, now_ms: int) -> None:
@@ -108,7 +108,7 @@ def cast(connection: Connection, entry: Review, vote: Vote) -> Lifted | Upheld |
     said = votes_on(connection, entry.review_id)
     if any(earlier.operator == vote.operator for earlier in said):
         raise Closed(f"{vote.operator} has had a say already: it takes another person")
-    connection.execute(insert(votes).values(review_id=entry.review_id, **vote._asdict()))
+    connection.execute(insert(votes), {"review_id": entry.review_id, **vote._asdict()})
     if vote.decision == "block":
         return Upheld((vote.operator,), vote.note)
     return _lifted([*said, vote], entry.n_people)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from menshen.contract.events import Step
 from menshen.contract.identifiers import record_id
@@ -15,7 +15,14 @@ from menshen.loan.path import STEPS
 from menshen.loan.policy import RefusalKind
 from menshen.onboard.sql.tables import applications, gates
 
-_GATE = msgspec.json.Decoder(Gate)
+_BODY = msgspec.json.Decoder(Gate)
+
+# Built once: building a statement costs more than running it.
+_APPLICATION = select(applications).where(applications.c.application_id == bindparam("wanted"))
+_SAVE_APPLICATION = update(applications).where(applications.c.application_id == bindparam("wanted"))
+_GATE = select(gates).where(gates.c.gate_id == bindparam("wanted"))
+_SAVE_GATE = update(gates).where(gates.c.gate_id == bindparam("wanted"))
+_DUE = select(gates).where(gates.c.wake_ms <= bindparam("now_ms")).order_by(gates.c.wake_ms).limit(bindparam("most"))
 
 
 class Unknown(LookupError):
@@ -57,8 +64,7 @@ class Store:
 
     def application(self, connection: Connection, application_id: str) -> Application:
         """Return an application; raise `Unknown` if there is none."""
-        query = select(applications).where(applications.c.application_id == application_id)
-        row = connection.execute(query).mappings().one_or_none()
+        row = connection.execute(_APPLICATION, {"wanted": application_id}).mappings().one_or_none()
         if row is None:
             raise Unknown(f"there is no application {application_id!r}")
         return Application(**row)
@@ -70,7 +76,7 @@ class Store:
 
     def gate(self, connection: Connection, gate_id: str) -> Kept:
         """Return a gate; raise `Unknown` if there is none."""
-        row = connection.execute(select(gates).where(gates.c.gate_id == gate_id)).mappings().one_or_none()
+        row = connection.execute(_GATE, {"wanted": gate_id}).mappings().one_or_none()
         if row is None:
             raise Unknown("there is no such step or draw")
         return _kept(row)
@@ -88,29 +94,27 @@ class Store:
 
     def due(self, connection: Connection, now_ms: int, most: int) -> list[Kept]:
         """Return gates whose time is up, the longest overdue first."""
-        query = select(gates).where(gates.c.wake_ms <= now_ms).order_by(gates.c.wake_ms).limit(most)
-        return [_kept(row) for row in connection.execute(query).mappings()]
+        return [_kept(row) for row in connection.execute(_DUE, {"now_ms": now_ms, "most": most}).mappings()]
 
     def add_application(self, connection: Connection, application: Application) -> None:
         """Write a new application."""
-        connection.execute(insert(applications).values(asdict(application)))
+        connection.execute(insert(applications), asdict(application))
 
     def save_application(self, connection: Connection, application: Application) -> None:
         """Write an application that has changed."""
-        query = update(applications).where(applications.c.application_id == application.application_id)
-        connection.execute(query.values(asdict(application)))
+        connection.execute(_SAVE_APPLICATION, {"wanted": application.application_id, **asdict(application)})
 
     def add_gate(self, connection: Connection, kept: Kept) -> None:
         """Write a new gate."""
-        connection.execute(insert(gates).values(_columns(kept)))
+        connection.execute(insert(gates), _columns(kept))
 
     def save_gate(self, connection: Connection, kept: Kept) -> None:
         """Write a gate that has changed."""
-        connection.execute(update(gates).where(gates.c.gate_id == kept.gate_id).values(_columns(kept)))
+        connection.execute(_SAVE_GATE, {"wanted": kept.gate_id, **_columns(kept)})
 
 
 def _kept(row: RowMapping) -> Kept:
-    return Kept(row["gate_id"], _GATE.decode(row["body"]), row["subject_id"], row["opened_ms"], row["paid_ms"])
+    return Kept(row["gate_id"], _BODY.decode(row["body"]), row["subject_id"], row["opened_ms"], row["paid_ms"])
 
 
 def _columns(kept: Kept) -> dict[str, Any]:
