@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from menshen.reference import metrics, reasons, settings, signals
+from menshen.reference import metrics, reasons, settings, signals, workflow
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "signals.md": signals.page,
     "reasons.md": reasons.page,
     "metrics.md": metrics.page,
     "settings.md": settings.page,
+    "workflow.md": workflow.page,
 }
 
 
