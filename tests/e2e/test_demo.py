@@ -12,10 +12,21 @@ from typing import Any
 
 import pytest
 
+from menshen.demo.gate.scenarios import GATE_SCENARIOS
 from menshen.demo.scenarios import SCENARIOS
 from menshen.shell.bundled import bundled
 
+NAMES = [scenario.name for scenario in (*SCENARIOS, *GATE_SCENARIOS)]
 DEMO = (sys.executable, "-m", "menshen.cli", "demo")
+PAID = [
+    ("landlord", "3000.00"),
+    ("school", "1250.50"),
+    ("landlord", "2500.00"),
+    ("furnisher", "4200.00"),
+    ("builder", "30000.00"),
+    ("builder", "25000.00"),
+    ("workshop", "900.00"),
+]
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -51,7 +62,11 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def expectations(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one for scenario in result["scenarios"] for one in scenario["expectations"]]
+    return [one for told in (*result["scenarios"], result["ledger"]) for one in told["expectations"]]
+
+
+def paid(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(entry["payee_ref"], entry["amount"]) for entry in result["ledger"]["entries"]]
 
 
 def test_everything_comes_as_the_stories_say_through_real_processes() -> None:
@@ -59,8 +74,10 @@ def test_everything_comes_as_the_stories_say_through_real_processes() -> None:
     result = json.loads(ended.stdout)
     assert [one for one in expectations(result) if not one["held"]] == []
     assert (ended.returncode, result["held"]) == (0, True)
-    assert [scenario["name"] for scenario in result["scenarios"]] == [scenario.name for scenario in SCENARIOS]
-    assert result["seconds"] < 90
+    assert [scenario["name"] for scenario in result["scenarios"]] == NAMES
+    assert paid(result) == PAID
+    assert result["ledger"]["sum"] == "66850.50"
+    assert all(entry["verdict_id"] and entry["paid_ms"] for entry in result["ledger"]["entries"])
 
 
 def test_a_policy_to_which_a_doubt_means_nothing_fails_and_is_told_where(tmp_path: Path) -> None:
@@ -69,6 +86,25 @@ def test_a_policy_to_which_a_doubt_means_nothing_fails_and_is_told_where(tmp_pat
     ended = run("--only", "new-phone", MENSHEN_POLICY_FILE=str(policy))
     assert ended.returncode == 1
     assert "FAILED  new-phone: login success: expected step_up NEW_DEVICE, but allow" in ended.stdout
+
+
+def test_a_story_of_the_gate_ends_where_it_falls_short_and_says_what_came(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    text = bundled("deploy/policy/default.toml").read_text()
+    policy.write_text(
+        text.replace('of = "payee", over = "day", above = "50000.00"', 'of = "payee", over = "day", above = "90000.00"')
+    )
+    ended = run("--only", "called-back", "--json", MENSHEN_POLICY_FILE=str(policy))
+    result = json.loads(ended.stdout)
+    short = [one for one in expectations(result) if not one["held"]]
+    assert ended.returncode == 1
+    assert (short[0]["what"], short[0]["expected"], short[0]["got"]) == (
+        "draw walls",
+        "review, review EXPOSURE",
+        "done, allow",
+    )
+    assert short[1]["what"] == "entries that no story expects"
+    assert paid(result)[-1] == ("builder", "25000.00")
 
 
 def test_it_stays_up_where_asked_to_and_ctrl_c_then_ends_it_well() -> None:
@@ -91,4 +127,4 @@ def test_ctrl_c_in_the_middle_ends_everything_quietly() -> None:
 
 def test_the_list_of_scenarios_needs_no_server() -> None:
     ended = run("--list")
-    assert [line.split()[0] for line in ended.stdout.splitlines()] == [scenario.name for scenario in SCENARIOS]
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == NAMES

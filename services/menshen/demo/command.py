@@ -15,17 +15,23 @@ from rich.console import Console
 
 from menshen.commands.exits import BUG, FELL_SHORT, end
 from menshen.contract.signature import TrustedKeys
-from menshen.demo.checking import Check, check
+from menshen.demo.checking import Check
+from menshen.demo.gate.books import Entry, audit, read_books
+from menshen.demo.gate.lender import Lender
+from menshen.demo.gate.scenarios import GATE_SCENARIOS, GateScenario
+from menshen.demo.gate.scene import Scene, Theatre
 from menshen.demo.places import write_base
 from menshen.demo.player import Player
 from menshen.demo.scenarios import SCENARIOS, Scenario
-from menshen.demo.stage import Stage, stage_for
-from menshen.demo.story import first_midnight_ms
+from menshen.demo.stage import Stage, logs_held_back, stage_for
+from menshen.demo.story import Story, first_midnight_ms
 from menshen.demo.summary import Result, as_json, show_summary
-from menshen.shell.embedded.stack import Stack
+from menshen.local.stack import Stack
 from menshen.shell.lifeline import ServerError
 from menshen.shell.settings import KafkaSettings, read_settings
 
+Playable = Scenario | GateScenario
+ALL: Sequence[Playable] = (*SCENARIOS, *GATE_SCENARIOS)
 INTERRUPTED = 130
 LOOK_EVERY_S = 0.5
 
@@ -34,18 +40,17 @@ LOOK_EVERY_S = 0.5
 @click.option("--hold", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
 @click.option("--json", "to_program", is_flag=True, help="Print one JSON object with the results.")
 @click.option("--list", "listing", is_flag=True, help="List the scenarios and end.")
-@click.option(
-    "--only", metavar="NAME", multiple=True, type=click.Choice([s.name for s in SCENARIOS]), help="Play this one."
-)
+@click.option("--only", metavar="NAME", multiple=True, type=click.Choice([s.name for s in ALL]), help="Play this one.")
 def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> None:
     """Play named scenarios through the gate, and check what comes out.
 
-    Starts an embedded broker, Valkey and `detect`, sends honest customers and frauds through Kafka, and compares each
-    verdict with what its story expects. Nothing is kept.
+    Starts an embedded broker, Valkey, `detect`, `onboard` and stand-ins of the services outside, sends honest customers
+    and frauds through Kafka and the API, and compares each verdict, each step and the bank's ledger with what the
+    stories expect. Nothing is kept.
 
     Exit status: 0 all came as expected, 1 something else came, 70 a server did not start.
     """
-    chosen = [scenario for scenario in SCENARIOS if not only or scenario.name in only]
+    chosen = [scenario for scenario in ALL if not only or scenario.name in only]
     if listing:
         for scenario in chosen:
             click.echo(f"{scenario.name:20} {scenario.text}")
@@ -62,19 +67,20 @@ def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> No
         sys.exit(FELL_SHORT)
 
 
-def _run(chosen: Sequence[Scenario], *, hold: bool, to_program: bool) -> bool:
+def _run(chosen: Sequence[Playable], *, hold: bool, to_program: bool) -> bool:
     started_s, first_ms = time.monotonic(), first_midnight_ms(int(time.time() * 1000))
     console = Console()
     stage = stage_for(console, first_ms, silent=to_program)
     with tempfile.TemporaryDirectory(prefix="menshen-demo-") as folder:
         base = Path(folder) / "places.mmdb"
         write_base(base)
-        with Stack(detect_settings={"MENSHEN_GEOIP_FILE": str(base), "MENSHEN_LOG_LEVEL": "warning"}) as stack:
+        stack = Stack(settings={"MENSHEN_GEOIP_FILE": str(base), "MENSHEN_LOG_LEVEL": "warning"})
+        with logs_held_back(console, Path(folder) / "log"), stack:
             if not to_program:
-                click.echo("Starting a broker, Valkey and detect ...")
+                click.echo("Starting a broker, Valkey, detect, onboard and stand-ins of the services outside ...")
             stack.wait_until_ready()
-            checks, n_records = _play(chosen, stack, stage, first_ms)
-            result = Result(checks, n_records, time.monotonic() - started_s)
+            play = _play(chosen, stack, stage, first_ms)
+            result = Result(tuple(chosen), *play, time.monotonic() - started_s)
             if to_program:
                 click.echo(json.dumps(as_json(result), indent=2))
             else:
@@ -84,22 +90,32 @@ def _run(chosen: Sequence[Scenario], *, hold: bool, to_program: bool) -> bool:
     return result.held
 
 
-def _play(chosen: Sequence[Scenario], stack: Stack, stage: Stage, first_ms: int) -> tuple[tuple[Check, ...], int]:
+def _play(
+    chosen: Sequence[Playable], stack: Stack, stage: Stage, first_ms: int
+) -> tuple[tuple[Check, ...], tuple[Entry, ...], int]:
     settings = read_settings(KafkaSettings, stack.environment)
     keys = TrustedKeys.from_pem(Path(stack.environment["MENSHEN_VERIFY_KEYS_FILE"]).read_text())
-    checks, n_records = list[Check](), 0
+    lender = Lender(stack.onboard.url, stack.api_keys, stack.urls)
     with Player(settings, keys) as player:
-        for scenario in chosen:
-            stage.open(scenario)
-            with closing(stage):
-                played = []
-                for one in player.play(scenario.lines(first_ms)):
-                    stage.show(one)
-                    stack.keep_running()
-                    played.append(one)
-            checks += check(scenario.name, played)
-            n_records += len(played)
-    return tuple(checks), n_records
+        scenes = [
+            _play_one(scenario, Theatre(player, lender, stack.keep_running, stage), first_ms) for scenario in chosen
+        ]
+        entries = read_books(lender, player)
+    checks, payments = [c for scene in scenes for c in scene.checks], [p for scene in scenes for p in scene.payments]
+    audited = audit(entries, payments) if any(isinstance(one, GateScenario) for one in chosen) else ()
+    return (*checks, *audited), entries, sum(scene.n_records for scene in scenes)
+
+
+def _play_one(scenario: Playable, theatre: Theatre, first_ms: int) -> Scene:
+    scene = Scene(Story(scenario.name, first_ms), theatre)
+    theatre.stage.open(scenario)
+    with closing(theatre.stage):
+        if isinstance(scenario, GateScenario):
+            scenario.play(scene)
+        else:
+            scenario.tale(scene.story)
+            scene.send()
+    return scene
 
 
 def _hold(stack: Stack, *, to_program: bool) -> None:
@@ -108,9 +124,9 @@ def _hold(stack: Stack, *, to_program: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     if to_program:
-        click.echo(json.dumps({**stack.environment, "health_url": stack.health_url}))
+        click.echo(json.dumps({**stack.environment, "health_url": stack.detect.url}))
     else:
-        click.echo(f"\nEverything stays up, health at {stack.health_url}. In another terminal:\n")
+        click.echo(f"\nEverything stays up, health at {stack.detect.url}. In another terminal:\n")
         for name, value in stack.environment.items():
             click.echo(f"  export {name}={value}")
         click.echo("\nCtrl-C ends it.")

@@ -24,6 +24,8 @@ from menshen.demo.story import QUIET, Expected, Line, Story
 SENTENCE = "llllslllllslllbldddslllsllllldd"
 """The classes of the keys of one line of free text: letters, spaces, digits and a slip taken back."""
 APART_MS = 5_000
+LIVE_APART_MS = 20
+"""In a visit that is going on everything has just happened: what is asked next must stand behind it in the log."""
 TRANSIT_MS = 120
 """How long an event is under way to the log: far too short for it to count as deferred."""
 
@@ -70,11 +72,19 @@ class Customer:
 
     def visit(self, day: int, clock: str, *, place: Place | None = None, **changes: Any) -> "Visit":
         """Return a visit to this account; by its owner, as ever, but for the changes (fields of `Visitor`)."""
+        return self._visit(self._visitor(place, changes), self.story.moment_ms(day, clock), APART_MS)
+
+    def come(self, now_ms: int, *, place: Place | None = None, **changes: Any) -> "Visit":
+        """Return a visit that is going on now, as `visit` does one of the past."""
+        return self._visit(self._visitor(place, changes), now_ms - 5 * LIVE_APART_MS, LIVE_APART_MS)
+
+    def _visitor(self, place: Place | None, changes: dict[str, Any]) -> Visitor:
         here = {"place": place, "says": place} if place else {}
+        return self._owner._replace(**{**here, **changes})
+
+    def _visit(self, visitor: Visitor, start_ms: int, apart_ms: int) -> "Visit":
         self._n_visits += 1
-        session_id = f"{self.subject_id}-visit-{self._n_visits}"
-        visitor = self._owner._replace(**{**here, **changes})
-        return Visit(self, visitor, session_id, self.story.moment_ms(day, clock))
+        return Visit(self, visitor, f"{self.subject_id}-visit-{self._n_visits}", start_ms, apart_ms=apart_ms)
 
     def live(self, days: range, clock: str = "19:30") -> None:
         """Come once a day, look at the account and write something."""
@@ -89,9 +99,10 @@ class Customer:
 class Visit:
     """One visit, told in the order of its verbs. Where nothing is said, a decision is expected to be `QUIET`."""
 
-    def __init__(self, customer: Customer, visitor: Visitor, session_id: str, start_ms: int) -> None:
+    def __init__(self, customer: Customer, visitor: Visitor, session_id: str, start_ms: int, *, apart_ms: int) -> None:
         self._customer, self._visitor = customer, visitor
-        self._session_id, self._now_ms = session_id, start_ms
+        self.session_id, self.device_id = session_id, visitor.device_id
+        self._now_ms, self._apart_ms = start_ms, apart_ms
         self._seq = 0
         self._attempts = dict[Step, int]()
 
@@ -124,7 +135,7 @@ class Visit:
 
     def draw(self, amount: str, expected: Expected | None = QUIET) -> Self:
         """Ask whether money may be sent."""
-        draw = {"draw_id": f"{self._session_id}-draw", "payee_ref": f"{self._customer.subject_id}-payee"}
+        draw = {"draw_id": f"{self.session_id}-draw", "payee_ref": f"{self._customer.subject_id}-payee"}
         return self.ask("fund_transfer", expected, amount=amount, currency="CNY", **draw)
 
     def prove(self, method: ChallengeMethod) -> Self:
@@ -136,24 +147,24 @@ class Visit:
         return self._add(value, None, expected)
 
     def _say(self, family: type[Envelope], expected: Expected | None = None, **fields: Any) -> Self:
-        occurred_ms = self._now_ms + APART_MS - TRANSIT_MS
+        occurred_ms = self._now_ms + self._apart_ms - TRANSIT_MS
         envelope = {
-            "event_id": f"{self._session_id}-{self._seq}",
+            "event_id": f"{self.session_id}-{self._seq}",
             "subject_id": self._customer.subject_id,
-            "session_id": self._session_id,
+            "session_id": self.session_id,
             "seq": self._seq,
             "occurred_ms": occurred_ms,
             "received_ms": occurred_ms + TRANSIT_MS // 2,
             "assurance": "authenticated",
             "product_id": "cash-loan",
-            "device_id": self._visitor.device_id,
+            "device_id": self.device_id,
         }
         event: Any = family(**{**envelope, **fields})
         return self._add(encode_event(event), event, expected)
 
     def _add(self, value: bytes, event: Event | None, expected: Expected | RejectReason | None) -> Self:
-        self._now_ms += APART_MS
+        self._now_ms += self._apart_ms
         self._seq += 1
-        line = Line(self._now_ms, self._customer.subject_id, self._session_id, value, event, expected)
+        line = Line(self._now_ms, self._customer.subject_id, self.session_id, value, event, expected)
         self._customer.story.lines.append(line)
         return self

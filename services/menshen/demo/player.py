@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -26,6 +26,14 @@ POLL_MS = 50
 FETCH_WAIT_MS = 5
 
 
+class Signed(NamedTuple):
+    """A verdict that opens something, with the very bytes that were signed."""
+
+    verdict: Verdict
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
 class Player:
     """Sends a visit at a time and waits for its answers: the next one must find what this one left behind.
 
@@ -37,6 +45,7 @@ class Player:
         self._keys, self._patience_s = keys, ANSWER_S
         self._assessments = dict[str, Assessment]()
         self._verdicts = dict[str, Verdict]()
+        self._signed = dict[str, Signed]()
         self._rejections = dict[bytes, str]()
         self._producer: Any = KafkaProducer(**options, acks="all", enable_idempotence=True, linger_ms=1)
         self._consumer: Any = KafkaConsumer(
@@ -61,6 +70,16 @@ class Player:
                 self._producer.send(EVENTS, line.value, line.subject_id.encode(), timestamp_ms=line.appended_ms)
             self._producer.flush()
             yield from self._answers(told)
+
+    def signed(self) -> list[Signed]:
+        """Return the verdicts so far that answer a step of an application and that our keys vouch for."""
+        self._gather()
+        return list(self._signed.values())
+
+    def inject(self, record: Signed) -> None:
+        """Write a record to the topic of verdicts, as whoever has got that far into Kafka could."""
+        self._producer.send(VERDICTS, record.value, record.verdict.subject_id.encode(), record.headers)
+        self._producer.flush()
 
     def _answers(self, told: list[Line]) -> list[Played]:
         until_s = time.monotonic() + self._patience_s
@@ -96,6 +115,8 @@ class Player:
             self._assessments.setdefault(assessment.event_id, assessment)
         elif (verdict := self._trusted(record.value, headers)) and verdict.kind != "revoke":
             self._verdicts.setdefault(verdict.event_id, verdict)
+            if verdict.application_id:
+                self._signed.setdefault(verdict.verdict_id, Signed(verdict, record.value, headers))
 
     def _trusted(self, value: bytes, headers: list[tuple[str, bytes]]) -> Verdict | None:
         """Return a verdict; one that opens something and is not signed by our keys counts as though it had not come."""

@@ -1,12 +1,24 @@
 """The scenarios in the order in which they are played. Adding one is a function and a line here."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from menshen.demo import frauds, honest
 from menshen.demo.story import Line, Story
 
 Tale = Callable[[Story], None]
+
+
+class Titled(Protocol):
+    """Anything that is told under a name, with one sentence that says what it is about."""
+
+    @property
+    def name(self) -> str:
+        """The name by which it can be asked for."""
+
+    @property
+    def text(self) -> str:
+        """What it is about."""
 
 
 class Scenario(NamedTuple):
@@ -23,8 +35,13 @@ class Scenario(NamedTuple):
         return tuple(story.lines)
 
 
+def title_of(tale: Callable[..., None]) -> tuple[str, str]:
+    """Return the name and the text of what a function tells."""
+    return tale.__name__.replace("_", "-"), tale.__doc__ or ""
+
+
 def _named(tales: Iterable[Tale]) -> tuple[Scenario, ...]:
-    return tuple(Scenario(tale.__name__.replace("_", "-"), tale.__doc__ or "", tale) for tale in tales)
+    return tuple(Scenario(*title_of(tale), tale) for tale in tales)
 
 
 SCENARIOS = _named(

@@ -1,7 +1,7 @@
 """The queue of people over the API: who may say what, and what it does."""
 
 import pytest
-from tests.integration.api.customer import HERE, Customer, told
+from tests.integration.api.customer import HERE, Customer, kind_of, told
 from tests.integration.api.office import Api, Office, Rule
 from tests.servers.onboard import verdict_on, wait_until
 from tests.servers.standins import Standins
@@ -119,3 +119,9 @@ def test_a_draw_can_be_appealed_by_its_name(either_office: Office, customer: Cus
     reply = customer.api.post(f"{customer.path}/appeal", {"step": "fund_transfer", "draw_id": "d-1"})
     assert told(reply)["state"] == "appeal"
     assert told(customer.api.get(customer.path))["refusal"] is None
+
+
+def test_an_appeal_for_a_draw_that_is_not_there_contradicts_the_application(customer: Customer) -> None:
+    customer.applies()
+    reply = customer.api.post(f"{customer.path}/appeal", {"step": "fund_transfer", "draw_id": "d-1"})
+    assert (reply.status, kind_of(reply)) == (409, "contradiction")

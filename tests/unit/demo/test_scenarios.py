@@ -50,7 +50,7 @@ def registry_with(altered: Altered) -> list[Any]:
 
 
 def failed(checks: list[Check]) -> list[str]:
-    return [f"{c.played.line.session_id} {c.played.line.what}: {c.expected} | {c.got}" for c in checks if not c.held]
+    return [f"{c.row.event_id} {c.row.what}: {c.expected} | {c.got}" for c in checks if not c.held]
 
 
 def codes_of(scenario: Scenario) -> set[str]:

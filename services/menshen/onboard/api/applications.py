@@ -75,14 +75,22 @@ async def refuse_application(here: At, application_id: ApplicationId, key: Key, 
 @ROUTES.post("/applications/{application_id}/appeal", status_code=202, response_model=GateTold)
 async def appeal(here: At, application_id: ApplicationId, key: Key, wanted: Appeal) -> Response:
     """Ask, for the customer, that two people look at a refusal again."""
-    draw_id = wanted.draw_id if isinstance(wanted, DrawAppeal) else None
 
     def work(connection: Connection, now_ms: int) -> tuple[int, GateTold]:
-        kept = here.desk.store.gate(connection, here.desk.store.gate_id(application_id, wanted.step, draw_id))
+        kept = _refused_gate(here, connection, application_id, wanted)
         kept = here.desk.actor.act(connection, kept, Appealed(), now_ms=now_ms)
         return 202, View(connection, here.desk, here.caller, now_ms).gate(kept)
 
     return (await once(here, key, wanted, work)).response()
+
+
+def _refused_gate(here: Here, connection: Connection, application_id: str, wanted: Appeal) -> Kept:
+    here.desk.store.application(connection, application_id)
+    draw_id = wanted.draw_id if isinstance(wanted, DrawAppeal) else None
+    try:
+        return here.desk.store.gate(connection, here.desk.store.gate_id(application_id, wanted.step, draw_id))
+    except Unknown:  # the path leads somewhere: it is the body that does not fit
+        raise Contradiction(f"there is no draw {draw_id!r} to appeal for") from None
 
 
 def _standing_at(here: Here, connection: Connection, application_id: str) -> Kept:

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Header, Response
 from pydantic import BaseModel
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from menshen.onboard.api.door import Here
 from menshen.onboard.api.problems import IDEMPOTENCY_KEY, Refused
@@ -69,11 +69,6 @@ async def once(here: Here, key: str, wanted: BaseModel | None, deed: Deed) -> Re
         return reply
 
     return await here.desk.run(work)
-
-
-def forget(connection: Connection, before_ms: int) -> int:
-    """Delete the replies that were kept before a moment, and return how many: their keys may be used anew."""
-    return connection.execute(delete(replies).where(replies.c.at_ms < before_ms)).rowcount
 
 
 def _fingerprint(here: Here, wanted: BaseModel | None) -> bytes:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from menshen.onboard.sql.tables import leases, outbox
+from menshen.onboard.sql.tables import leases, outbox, replies
 
 Kind = Literal["event", "onboarding", "challenge", "payment"]
 LEASE_MS = 5_000
@@ -53,6 +53,12 @@ def postpone(connection: Connection, parcel: Parcel, not_before_ms: int) -> None
     """Try it again later."""
     later = {"not_before_ms": not_before_ms, "n_tries": parcel.n_tries + 1}
     connection.execute(update(outbox).where(outbox.c.number == parcel.number).values(**later))
+
+
+def forget(connection: Connection, before_ms: int) -> None:
+    """Delete what left, and replies that were given, before a moment: the keys of those may be used anew."""
+    connection.execute(delete(outbox).where(outbox.c.sent_ms < before_ms))
+    connection.execute(delete(replies).where(replies.c.at_ms < before_ms))
 
 
 def hold_lease(connection: Connection, name: str, holder: str, now_ms: int) -> bool:

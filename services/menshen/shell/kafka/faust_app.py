@@ -3,7 +3,9 @@
 import secrets
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from aiokafka.helpers import create_ssl_context
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 from menshen.shell.settings import KafkaSettings, ProcessSettings
 
@@ -18,7 +20,7 @@ def faust_app(settings: ProcessSettings, group_id: str) -> faust.App:
 
     Its own web server stays off, and it creates no topics: they are made by `menshen topics apply`.
     """
-    return faust.App(
+    app = faust.App(
         group_id,
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),
@@ -31,6 +33,25 @@ def faust_app(settings: ProcessSettings, group_id: str) -> faust.App:
         stream_wait_empty=False,
         consumer_auto_offset_reset="earliest",
     )
+    if settings.kafka_api_version:  # the embedded broker, which keeps an empty fetch for as long as it may
+        app.transport.Consumer = _prompt(settings.fetch_wait_ms)
+    return app
+
+
+def _prompt(fetch_wait_ms: int) -> type[Consumer]:
+    """Return Faust's consumer, but for how long a fetch may wait: Faust fixes it at 1.5 s."""
+
+    class Thread(AIOKafkaConsumerThread):
+        def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+            consumer = super()._create_worker_consumer(transport)
+            consumer._fetch_max_wait_ms = fetch_wait_ms
+            return consumer
+
+    class Prompt(Consumer):
+        def _new_consumer_thread(self) -> Thread:
+            return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    return Prompt
 
 
 def _credentials(settings: KafkaSettings) -> faust.types.auth.CredentialsT | None:
