@@ -130,7 +130,7 @@ FIELDS: Mapping[str, str] = {
     "at_ms": "When it changed by onboard's clock, milliseconds since 1970.",
     "Onboarding.amount": "The draw's amount, or the limit's; decimal text with two places.",
     "Onboarding.verdict_id": "The verdict that brought the change about.",
-    "refused_until_ms": "When the customer may apply again, milliseconds since 1970; 0: at once, a waiting time is taken back.",
+    "refused_until_ms": "When the customer may apply again, milliseconds since 1970; 0: a waiting time is taken back.",
     "degraded": "Whether a part was out of order, so that the decision leans on less than usual.",
 }
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from pydantic import BaseModel, ConfigDict, SecretStr
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from pydantic import BaseModel, ConfigDict
 
-from menshen.commands.exits import FELL_SHORT, REFUSES, WRONG_USAGE, end, settings_or_exit
+from menshen.commands.exits import FELL_SHORT, REFUSES, end, settings_or_exit
 from menshen.onboard.sql.database import Database
 from menshen.shell.errors import Refusal, Unavailable
-from menshen.shell.settings import OnboardSettings
+from menshen.shell.settings import DatabaseUrl, OnboardSettings
 
 
 class DatabaseSettings(BaseModel):
@@ -18,7 +17,7 @@ class DatabaseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    database_url: SecretStr = OnboardSettings.model_fields["database_url"].default
+    database_url: DatabaseUrl = OnboardSettings.model_fields["database_url"].default
 
 
 @click.group()
@@ -47,16 +46,9 @@ def check() -> None:
 
 @contextmanager
 def opened() -> Iterator[Database]:
-    """Give the database; end with a clear message if the URL is none, nobody answers there or the schema is another."""
+    """Give the database; end with a clear message if nobody answers there, or if the schema is another."""
     url = settings_or_exit(DatabaseSettings).database_url.get_secret_value()
-    try:
-        found = Database(url)
-    except (
-        ArgumentError,
-        ModuleNotFoundError,
-        NoSuchModuleError,
-    ):  # the error may quote the URL, with a password in it
-        end("MENSHEN_DATABASE_URL: is no sqlite:///... or postgresql://... URL", WRONG_USAGE)
+    found = Database(url)
     try:
         yield found
     except Unavailable as outage:

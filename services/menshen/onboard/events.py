@@ -58,10 +58,10 @@ class Writer(NamedTuple):
         return Challenge(**envelope, method=told.method, outcome=told.outcome)
 
     def override(self, told: TellDecision) -> Override:
-        """Return what people decided about an attempt."""
+        """Return what people decided about an attempt; on an appeal, they decide about the same one again."""
         people = {"attempt": told.attempt, "assurance": "person"}
         return Override(
-            **self._envelope(f"override:{told.attempt}") | self._money() | people,
+            **self._envelope(f"override:{self.application.n_events}") | self._money() | people,
             decision=told.decision,
             operators=list(told.operators),
             note=told.note or None,

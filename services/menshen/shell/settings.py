@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -21,6 +21,19 @@ _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)\w*|PORT(_[0-9]+_\w+)?)$")
 """What Kubernetes adds for every service whose name begins with menshen."""
 T = TypeVar("T", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")]
+
+
+_DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+
+def _database(url: SecretStr) -> SecretStr:
+    # What was given is not repeated: there may be a password in it.
+    if not url.get_secret_value().startswith(_DATABASES):
+        raise ValueError("needs a URL that begins with sqlite:/// or postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 
 
 class SettingsError(Exception):
@@ -93,7 +106,7 @@ class OnboardSettings(ProcessSettings):
     group_id: str = Field("menshen-onboard", min_length=1, description="consumer group")
     http_host: str = Field("127.0.0.1", min_length=1, description="address of the API, /livez, /readyz and /metrics")
     http_port: int = Field(8086, ge=0, le=65_535, description="port of these; 0 takes a free one")
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         SecretStr("sqlite:///menshen.db"), description="where applications are kept: sqlite:///... or postgresql://..."
     )
     verify_keys_file: Path = Field(

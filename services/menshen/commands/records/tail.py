@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from menshen.client import Unreachable
-from menshen.commands.records import printing
 from menshen.commands.exits import FELL_SHORT, WRONG_USAGE, end, settings_or_exit
+from menshen.commands.records import printing
 from menshen.commands.records.printing import Record
 from menshen.contract import topics
 from menshen.contract.signature import TrustedKeys
