@@ -1,7 +1,7 @@
 """Whether a verdict answers the question that was asked, and opens the gate."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 from menshen.contract.events import Checkpoint
@@ -40,7 +40,10 @@ def _same(field: str) -> Check:
 def _within(verdict: Verdict, asked: Checkpoint, _: int) -> bool:
     if asked.amount is None or verdict.amount_max is None:
         return asked.amount == verdict.amount_max
-    return Decimal(asked.amount) <= Decimal(verdict.amount_max)
+    try:
+        return Decimal(asked.amount) <= Decimal(verdict.amount_max)
+    except InvalidOperation:  # no amount opens nothing, whoever signed it
+        return False
 
 
 CHECKS: dict[Misfit, Check] = {

@@ -22,6 +22,10 @@ from menshen.loan.policy import LoanPolicy, StepRules
 from menshen.loan.refusal import waits_until_ms
 
 
+MOST_RETRIED = 100
+"""From this attempt on a gate that nobody answers is left for somebody to ask; the wire has room for 1000."""
+
+
 class Moment(NamedTuple):
     """What a gate, a fact, the time and the policy make together."""
 
@@ -121,8 +125,8 @@ def drop_retry(m: Moment) -> Done:
 
 
 def retry_later(m: Moment) -> Done:
-    """be asked again by itself after a while, if the policy says so"""
-    retry_s = m.rules.retry_s
+    """be asked again by itself after a while, if the policy says so, though not for ever"""
+    retry_s = m.rules.retry_s if m.gate.attempt < MOST_RETRIED else None
     return replace(m.gate, retry_ms=None if retry_s is None else m.now_ms + retry_s * 1000), ()
 
 
