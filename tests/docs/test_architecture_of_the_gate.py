@@ -24,7 +24,7 @@ from menshen.onboard.sender import Outside, Sender
 from menshen.onboard.sql import outbox
 from menshen.onboard.sql.database import Database
 from menshen.onboard.sql.store import Kept
-from menshen.onboard.verdicts import VerdictAgent
+from menshen.onboard.verdicts import Record, VerdictAgent
 from menshen.shell.bundled import bundled
 from menshen.shell.embedded.servers import EmbeddedBroker
 from menshen.shell.kafka.clients import Publisher
@@ -59,7 +59,7 @@ async def pay_one(settings: KafkaSettings, standins: Standins, folder: Path) -> 
         with traced(trace, threads=True):
             desk = Desk(database, "default", policy)  # its threads are to be watched
             agent = VerdictAgent(desk, TrustedKeys.from_pem(public))
-            await agent.take(value, Signer(private).headers(value), clock_ms())
+            await agent.take([Record(value, Signer(private).headers(value), clock_ms())])
             sender = Sender(desk, publisher, outside)
             sending = asyncio.create_task(sender.run())
             until_s = time.monotonic() + 30

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Response
 from sqlalchemy import Connection
 
-from menshen.loan.gate import Appealed, Declined
+from menshen.loan.gate import Declined
 from menshen.loan.path import TRANSFER
 from menshen.onboard.api.asked import Appeal, ApplicationId, DrawAppeal, NewApplication, Page, Refusal
 from menshen.onboard.api.door import ROUTES, At, Here
@@ -78,7 +78,7 @@ async def appeal(here: At, application_id: ApplicationId, key: Key, wanted: Appe
 
     def work(connection: Connection, now_ms: int) -> tuple[int, GateTold]:
         kept = _refused_gate(here, connection, application_id, wanted)
-        kept = here.desk.actor.act(connection, kept, Appealed(), now_ms=now_ms)
+        kept = here.desk.gatekeeper.appeal(connection, application_id, kept.gate.step, kept.gate.draw_id, now_ms=now_ms)
         return 202, View(connection, here.desk, here.caller, now_ms).gate(kept)
 
     return (await once(here, key, wanted, work)).response()

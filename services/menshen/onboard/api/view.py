@@ -68,7 +68,7 @@ class View(NamedTuple):
 
     def gate(self, kept: Kept) -> GateTold:
         """Return a step or a draw."""
-        gate, verdict = kept.gate, self._newest_verdict(kept.gate_id)
+        gate, verdict = kept.gate, self._newest_verdict(kept) if kept.gate.attempt else None
         return GateTold(
             application_id=gate.application_id,
             step=gate.step,
@@ -111,9 +111,9 @@ class View(NamedTuple):
         verdict = self._heeded(inbox.c.verdict_id == change.verdict_id) if change.verdict_id else None
         return Change(**known, verdict=self.verdict(verdict))
 
-    def _newest_verdict(self, gate_id: str) -> Verdict | None:
+    def _newest_verdict(self, kept: Kept) -> Verdict | None:
         """Return what was answered last, or what took that back."""
-        newest = self._heeded(questions.c.gate_id == gate_id)
+        newest = self._heeded(questions.c.gate_id == kept.gate_id)
         if newest is None:
             return None
         taken_back = (inbox.c.revokes == newest.verdict_id) & (inbox.c.fate == Fate.REVOKES)

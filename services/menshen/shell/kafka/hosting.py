@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import faust
+import uvloop
 from aiokafka.errors import KafkaError
 
 from menshen.shell import metrics
@@ -42,6 +43,7 @@ class Process(faust.Worker):
     """Runs a Faust app, and beside its agents the work that `make` makes inside the event loop."""
 
     def __init__(self, app: faust.App, make: Callable[[], Hosted]) -> None:
+        uvloop.install()
         self._app, self._make = app, make
         super().__init__(app, override_logging=False, redirect_stdouts=False, quiet=True)
         self.spinner = None  # it writes to the terminal even when it is told to be quiet
