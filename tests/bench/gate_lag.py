@@ -1,6 +1,6 @@
 """How long a verdict waits at the gate while assessments flow: real Kafka, real `menshen onboard`, seen from outside.
 
-    python -m tests.bench.gate_lag [--seconds 120] [--assessments 10000] [--checkpoints 20] [--database URL] [--json]
+    python -m tests.bench.gate_lag [--seconds 120] [--assessments 10000] [--checkpoints 10] [--database URL] [--json]
 
 Stands in for detect: writes assessments and login verdicts at a steady rate, and answers each checkpoint that onboard
 publishes. The lag of a verdict is the time from its append to the moment of the change that it brought about, as the
@@ -135,7 +135,7 @@ def watch(bootstrap: str, figures: Figures, stop: threading.Event) -> None:
 
 def _records(bootstrap: str, topic: str, stop: threading.Event) -> Iterator[Any]:
     settings = {"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "auto.offset.reset": "earliest"}
-    consumer = Consumer({**settings, "fetch.wait.max.ms": 5})
+    consumer = Consumer(settings)
     consumer.subscribe([topic])
     with contextlib.closing(consumer):
         while not stop.is_set():
@@ -237,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--assessments", type=float, default=10_000, help="a second")
-    parser.add_argument("--checkpoints", type=float, default=20, help="a second")
+    parser.add_argument("--checkpoints", type=float, default=10, help="a second")
     parser.add_argument("--database", help="URL; a fresh SQLite file unless given")
     parser.add_argument("--json", action="store_true")
     said = measure(parser.parse_args())
