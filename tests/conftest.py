@@ -25,6 +25,14 @@ _POSTGRES = pytest.StashKey[Postgres]()
 _NO_POSTGRES = pytest.StashKey[str]()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what needs PostgreSQL out of the inner loop."""
+    for item in items:
+        if "database_url" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Start the servers before the tests that ask for them: a download meets no time limit, a lack shows at once."""

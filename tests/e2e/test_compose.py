@@ -5,11 +5,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.docs.pages import blocks
 from tests.servers.compose import BUILD_S, ROOT, Deployment, deployment, run_compose
+from tests.servers.customers import VISIT, Customer
+from tests.servers.onboard import Api
 from tests.servers.sources import PassedOver
+from tests.servers.standins import call
+
+from menshen.client import EventProducer
+from menshen.contract.events import Device, Event, GpsFix, Location, Login
+from menshen.onboard.desk import clock_ms
 
 pytestmark = pytest.mark.timeout(BUILD_S + 300)
 BLOCKS = blocks("README.md")
@@ -30,17 +39,60 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 def test_the_event_of_the_readme_gets_its_verdict(compose: Deployment) -> None:
     snippets = "\n".join(block.text for block in BLOCKS if block.language == "python")
-    (shown,) = (block.text for block in BLOCKS if block.language == "text" and "Place(" in block.text)
+    shown = [block.text for block in BLOCKS if block.language == "text" and block.text.startswith(("Place(", "open"))]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MENSHEN_")}
     told = {
         "MENSHEN_KAFKA_BOOTSTRAP_SERVERS": compose.bootstrap_servers,
         "MENSHEN_VERIFY_KEYS_FILE": str(compose.secrets / "signing.pub"),
+        "MENSHEN_API_URL": compose.url("ONBOARD_PORT"),
+        "MENSHEN_API_KEY": api_key(compose, "service", "readme"),
         "PYTHONPATH": str(ROOT / "services"),
     }
     done = subprocess.run(
         [sys.executable, "-c", snippets], env=inherited | told, capture_output=True, text=True, timeout=90, check=False
     )
-    assert done.stdout == shown, done.stderr
+    assert done.stdout == "".join(shown), done.stderr
+
+
+def test_an_application_goes_to_the_money(compose: Deployment) -> None:
+    base = compose.url("STANDINS_PORT")
+    outside = SimpleNamespace(otp_url=f"{base}/otp", face_url=f"{base}/face")
+    api = Api(compose.url("ONBOARD_PORT"), api_key(compose, "service", "lender"))
+    customer = Customer(SimpleNamespace(standins=outside, api=lambda: api), "gil")
+    with EventProducer(compose.bootstrap_servers) as producer:
+        for event in visit_of(customer.subject_id):
+            producer.send(event).wait(30)
+    customer.open_line()
+    assert customer.draw("d-1").status == 202
+    customer.prove("d-1")
+    customer.reaches("d-1", "done")
+    moved = [(entry["draw_id"], entry["amount"]) for entry in call("GET", f"{base}/bank/ledger").body]
+    assert moved == [("d-1", "500.00")]
+
+
+def visit_of(subject_id: str) -> list[Event]:
+    """Return what a back end has sent by the time that a customer asks for something."""
+    now_ms = clock_ms()
+    envelope: dict[str, Any] = {
+        "subject_id": subject_id,
+        "session_id": VISIT["session_id"],
+        "device_id": VISIT["device_id"],
+        "occurred_ms": now_ms,
+        "received_ms": now_ms,
+        "assurance": "authenticated",
+        "product_id": "cash-loan",
+    }
+    fix = GpsFix(latitude_deg=22.54, longitude_deg=114.06, accuracy_m=12)
+    return [
+        Login(event_id="e-1", seq=1, outcome="success", method="password", ip="203.0.113.7", **envelope),
+        Device(event_id="e-2", seq=2, platform="android", model="Redmi Note 13", **envelope),
+        Location(event_id="e-3", seq=3, gps=fix, **envelope),
+    ]
+
+
+def api_key(compose: Deployment, role: str, name: str) -> str:
+    made = compose("exec", "-T", "onboard", "menshen", "api-keys", "new", "--role", role, "--name", name)
+    return made.split()[-1]
 
 
 def test_topics_and_tables_are_made_before_anything_is_served(compose: Deployment) -> None:

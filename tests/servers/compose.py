@@ -45,6 +45,10 @@ class Deployment:
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
+    def url(self, port: str) -> str:
+        """Return where a published port is."""
+        return f"http://{HOST}:{self.ports[port]}"
+
     def inspect(self, service: str, what: str) -> str:
         """Return what the engine knows of a service's container, such as `.State.Health.Status`."""
         container = self("ps", "-a", "-q", service).strip()

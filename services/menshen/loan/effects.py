@@ -21,7 +21,6 @@ from menshen.loan.gate import DAY_MS, Gate
 from menshen.loan.policy import LoanPolicy, StepRules
 from menshen.loan.refusal import waits_until_ms
 
-
 MOST_RETRIED = 100
 """From this attempt on a gate that nobody answers is left for somebody to ask; the wire has room for 1000."""
 
