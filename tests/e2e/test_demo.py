@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.postgres import Postgres
 
 from menshen.demo.gate.scenarios import GATE_SCENARIOS
 from menshen.demo.scenarios import SCENARIOS
@@ -128,3 +129,11 @@ def test_ctrl_c_in_the_middle_ends_everything_quietly() -> None:
 def test_the_list_of_scenarios_needs_no_server() -> None:
     ended = run("--list")
     assert [line.split()[0] for line in ended.stdout.splitlines()] == NAMES
+
+
+def test_the_stories_that_go_to_the_money_hold_on_postgresql_too(postgres: Postgres) -> None:
+    only = [part for scenario in GATE_SCENARIOS for part in ("--only", scenario.name)]
+    with postgres.database() as url:
+        done = run("--json", "--database", url, *only)
+    assert done.returncode == 0, done.stderr
+    assert [(entry["payee_ref"], entry["amount"]) for entry in json.loads(done.stdout)["ledger"]["entries"]] == PAID

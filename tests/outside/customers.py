@@ -60,9 +60,10 @@ class Customer:
         if chance.random() < 0.4:
             outcome = chance.choice(("issued", "passed", "failed"))
             yield "challenge", application | {"outcome": outcome, "method": "face"}
-        yield "checkpoint", application | self._question("fund_transfer")
+        question = application | self._question("fund_transfer")
+        yield "checkpoint", question
         if chance.random() < 0.3:
-            yield "override", application | self._decision()
+            yield "override", question | {"decision": "allow", "operators": ["op-7"], "note": "已核实"}
         if chance.random() < 0.3:
             about = {"about_event_id": f"e-{self.subject_id}-1", "truth": "honest", "source": "investigation"}
             yield "label", about
@@ -105,9 +106,6 @@ class Customer:
             draw, amount = self._chance.randrange(1000), f"{self._chance.randrange(100, 80_000)}.00"
             asked |= {"draw_id": f"draw-{draw}", "payee_ref": "p-1", "amount": amount, "currency": "CNY"}
         return asked
-
-    def _decision(self) -> Event:
-        return {"step": "fund_transfer", "attempt": 1, "decision": "allow", "operators": ["op-7"], "note": "已核实"}
 
 
 def asked_of(event: Event) -> Event | None:

@@ -41,7 +41,8 @@ LOOK_EVERY_S = 0.5
 @click.option("--json", "to_program", is_flag=True, help="Print one JSON object with the results.")
 @click.option("--list", "listing", is_flag=True, help="List the scenarios and end.")
 @click.option("--only", metavar="NAME", multiple=True, type=click.Choice([s.name for s in ALL]), help="Play this one.")
-def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> None:
+@click.option("--database", metavar="URL", help="An empty database to use, such as postgresql://... [default: SQLite]")
+def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str], database: str | None) -> None:
     """Play named scenarios through the gate, and check what comes out.
 
     Starts an embedded broker, Valkey, `detect`, `onboard` and stand-ins of the services outside, sends honest customers
@@ -58,7 +59,7 @@ def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> No
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        held = _run(chosen, hold=hold, to_program=to_program)
+        held = _run(chosen, hold=hold, to_program=to_program, database_url=database)
     except ServerError as error:
         end(str(error), BUG)
     except KeyboardInterrupt:
@@ -67,14 +68,15 @@ def demo(hold: bool, to_program: bool, listing: bool, only: Sequence[str]) -> No
         sys.exit(FELL_SHORT)
 
 
-def _run(chosen: Sequence[Playable], *, hold: bool, to_program: bool) -> bool:
+def _run(chosen: Sequence[Playable], *, hold: bool, to_program: bool, database_url: str | None) -> bool:
     started_s, first_ms = time.monotonic(), first_midnight_ms(int(time.time() * 1000))
     console = Console()
     stage = stage_for(console, first_ms, silent=to_program)
     with tempfile.TemporaryDirectory(prefix="menshen-demo-") as folder:
         base = Path(folder) / "places.mmdb"
         write_base(base)
-        stack = Stack(settings={"MENSHEN_GEOIP_FILE": str(base), "MENSHEN_LOG_LEVEL": "warning"})
+        settings = {"MENSHEN_GEOIP_FILE": str(base), "MENSHEN_LOG_LEVEL": "warning"}
+        stack = Stack(settings=settings, database_url=database_url)
         with logs_held_back(console, Path(folder) / "log"), stack:
             if not to_program:
                 click.echo("Starting a broker, Valkey, detect, onboard and stand-ins of the services outside ...")

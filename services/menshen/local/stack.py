@@ -32,9 +32,11 @@ class Stack:
     urls: Mapping[str, str]
     api_keys: Mapping[str, str]
 
-    def __init__(self, *, n_partitions: int = 6, settings: Mapping[str, str] | None = None) -> None:
-        """Take the partitions of each topic, and settings for the processes: each gets those that it knows."""
-        self._n_partitions = n_partitions
+    def __init__(
+        self, *, n_partitions: int = 6, settings: Mapping[str, str] | None = None, database_url: str | None = None
+    ) -> None:
+        """Take the partitions of each topic, settings for the processes, and an empty database other than SQLite's."""
+        self._n_partitions, self._database_url = n_partitions, database_url
         self._settings = dict(settings or {})
 
     def __enter__(self) -> Self:
@@ -42,7 +44,7 @@ class Stack:
             folder = Path(starting.enter_context(tempfile.TemporaryDirectory(prefix="menshen-stack-")))
             kafka, valkey = self._servers(starting)
             _write_secrets(folder)
-            database = {"MENSHEN_DATABASE_URL": f"sqlite:///{folder / 'menshen.db'}"}
+            database = {"MENSHEN_DATABASE_URL": self._database_url or f"sqlite:///{folder / 'menshen.db'}"}
             self.api_keys = _prepared(database["MENSHEN_DATABASE_URL"])
             self.urls = starting.enter_context(_Standins())
             self.environment = {
