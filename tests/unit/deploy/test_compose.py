@@ -111,7 +111,7 @@ def test_our_own_processes_may_do_nothing_that_they_need_not(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("name", OURS.keys() & STAYING.keys())
+@pytest.mark.parametrize("name", sorted(OURS.keys() & STAYING.keys()))
 def test_a_process_that_refuses_is_held_and_any_other_is_restarted(name: str) -> None:
     assert SERVICES[name]["entrypoint"] == ["hold-refusals", "menshen"]
     assert SERVICES[name]["restart"] == "unless-stopped"
