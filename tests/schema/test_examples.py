@@ -18,7 +18,7 @@ PERSONAL = re.compile(rb"(?<![\d.])1[3-9]\d{9}(?!\d)|\d{17}[\dXx](?!\d)|[\w.]+@[
 def flaws(root: Path) -> list[str]:
     """Return what is wrong with the schemas and examples below a folder, one line each."""
     found = list[str]()
-    schemas = {path.name.split(".")[0] for path in root.glob("*.json")}
+    schemas = {path.name.split(".")[0] for path in root.glob("*.v*.json")}
     folders = {path.name for path in (root / "examples").iterdir()}
     found += [f"{name}: no schema" for name in sorted(STRUCTS.keys() - schemas)]
     found += [f"{name}: a schema of nothing" for name in sorted(schemas - STRUCTS.keys())]
