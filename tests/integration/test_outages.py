@@ -1,6 +1,5 @@
 """A part that is not there is waited for: /readyz says so, nothing is lost, and nothing is judged twice."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,7 +81,7 @@ def test_a_worker_waits_for_a_kafka_that_is_not_there_yet_and_for_one_that_goes_
     with Deployment(absent, redis_url, tenant, tmp_path) as detect:
         worker = detect(ready=False)
         until(lambda: "kafka" in worker.problems(), "an absent Kafka is not said")
-        assert json.loads(worker.get("/livez")) == {"live": True}
+        assert json.decode(worker.get("/livez")) == {"live": True}
         with kafka_on(port, tmp_path / "kafka") as kafka:
             create_topics(kafka)
             worker.wait_until_ready()

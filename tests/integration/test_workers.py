@@ -4,12 +4,13 @@ import os
 import signal
 
 import pytest
+from msgspec import json
 from tests.servers.detect import Deployment
 
 
 def test_a_worker_becomes_ready_and_drains(detect: Deployment) -> None:
     worker = detect()
-    assert '"live": true' in worker.get("/livez")
+    assert json.decode(worker.get("/livez")) == {"live": True}
     assert "menshen_" in worker.get("/metrics")
     worker.stop()
     assert "drained" in worker.output()
