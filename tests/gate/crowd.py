@@ -9,7 +9,7 @@ from tests.gate.world import World
 
 from menshen.contract.onboarding import State
 from menshen.loan.gate import Declined, Gate, ProofFailed, Proved, Repaid, Visit
-from menshen.loan.path import STEPS, TRANSFER, following
+from menshen.loan.path import STEPS, TRANSFER
 from menshen.onboard.gatekeeper import NotYet
 
 N_APPLICATIONS, N_PLACES, DRAWS_EACH, MOST_DRAWN = 5, 12, 20, 2_500
@@ -122,7 +122,7 @@ class Crowd:
         if gate.is_transfer:
             return
         self._leave(place, None)
-        then = following(gate.step) or TRANSFER
+        then = STEPS[min(STEPS.index(gate.step) + 1, len(STEPS) - 1)]
         if then == TRANSFER:
             self._lines[place.application_id] = 0
             self._world.judge.limits[place.application_id] = gate.amount or LIMIT

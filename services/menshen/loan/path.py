@@ -38,9 +38,3 @@ PATH: dict[Step, Stage] = {
     "limit_activation": Stage("the limit becomes usable", "a one-time code and the face"),
     "fund_transfer": Stage("money moves, once a draw", "the bank's own check, at once"),
 }
-
-
-def following(step: Step) -> Step | None:
-    """Return the step that one opens; the last one opens none."""
-    at = STEPS.index(step) + 1
-    return STEPS[at] if at < len(STEPS) else None

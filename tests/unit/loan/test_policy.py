@@ -5,7 +5,6 @@ import re
 import pytest
 from tests.unit.loan.story import POLICY, POLICY_TEXT
 
-from menshen.loan.path import STEPS, following
 from menshen.loan.policy import LoanPolicyError, Refusals, parse_loan_policy
 from menshen.loan.refusal import waits_until_ms
 
@@ -76,7 +75,3 @@ def test_a_waiting_time_is_that_of_its_kind_or_the_general_one() -> None:
     for kind in ("fraud", "identity", "credit", "behaviour", "debt"):
         assert waits_until_ms(kind, 5, POLICY.refusal) == 5 + 90 * DAY_MS
     assert waits_until_ms("credit", 0, Refusals(wait_days=1, by_kind={"credit": 0})) == 0
-
-
-def test_one_step_opens_the_next_and_the_transfer_opens_none() -> None:
-    assert [following(step) for step in STEPS] == [*STEPS[1:], None]
