@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from tests.servers.kafka import from_jars
 from tests.servers.standins import Standins
 from tests.servers.topics import create_topics
@@ -137,9 +137,10 @@ def watch(bootstrap: str, figures: Figures, stop: threading.Event) -> None:
 
 
 def _records(bootstrap: str, topic: str, stop: threading.Event) -> Iterator[Any]:
-    settings = {"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "auto.offset.reset": "earliest"}
-    consumer = Consumer(settings)
-    consumer.subscribe([topic])
+    # Assigned rather than subscribed: a group takes seconds to form, and the first question would wait as long.
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": str(uuid4()), "enable.auto.commit": False})
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
     with contextlib.closing(consumer):
         while not stop.is_set():
             record = consumer.poll(0.1)

@@ -13,7 +13,9 @@ from menshen.loan.policy import LoanPolicy
 from menshen.onboard.acting import Actor
 from menshen.onboard.gatekeeper import Gatekeeper
 from menshen.onboard.inbox import Inbox
+from menshen.onboard.sql import outbox
 from menshen.onboard.sql.database import Database
+from menshen.onboard.sql.outbox import Kind
 
 T = TypeVar("T")
 
@@ -36,19 +38,24 @@ class Desk:
         # One writer: changes queue up here and not at the database's lock.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="desk-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="desk-reader")
-        self._watchers = list[asyncio.Event]()
+        self._watchers = list[tuple[frozenset[Kind], asyncio.Event]]()
 
-    def watch(self) -> asyncio.Event:
-        """Return what is set whenever this process has changed something, so that others need not keep looking."""
-        changed = asyncio.Event()
-        self._watchers.append(changed)
-        return changed
+    def watch(self, *kinds: Kind) -> asyncio.Event:
+        """Return what is set whenever this process has put something of these kinds into the outbox."""
+        put = asyncio.Event()
+        self._watchers.append((frozenset(kinds), put))
+        return put
 
-    async def run(self, work: Callable[[Connection], T], *, quietly: bool = False) -> T:
-        """Do work in one transaction; it must be safe to call twice. Watchers hear of it unless it is done quietly."""
-        done = await self._in(self._writer, partial(self.database.run, work))
-        for watcher in () if quietly else self._watchers:
-            watcher.set()
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction; it must be safe to call twice. Watchers hear of what it put into the outbox."""
+
+        def noted(connection: Connection) -> tuple[T, frozenset[Kind]]:
+            return work(connection), outbox.kinds_put(connection)
+
+        done, kinds_put = await self._in(self._writer, partial(self.database.run, noted))
+        for kinds, put in self._watchers:
+            if kinds & kinds_put:
+                put.set()
         return done
 
     async def read(self, work: Callable[[Connection], T]) -> T:

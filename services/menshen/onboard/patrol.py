@@ -44,5 +44,5 @@ class Patrol:
         if await self._desk.read(lambda c: self._desk.store.due(c, now_ms, 1)):
             await self._desk.run(lambda c: self._desk.gatekeeper.wake(c, clock_ms()))
         if now_ms - self._cleared_ms > HOUR_MS:
-            await self._desk.run(lambda c: outbox.forget(c, now_ms - REMEMBERED_MS), quietly=True)
+            await self._desk.run(lambda c: outbox.forget(c, now_ms - REMEMBERED_MS))
             self._cleared_ms = now_ms

@@ -51,29 +51,31 @@ class Sender:
     async def run(self) -> None:
         """Send until `stop`; what could not be sent is tried again, anything unexpected is raised."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._loop(self._records))
-            tasks.create_task(self._loop(partial(self._services, tasks, "challenge", self._challenge)))
-            tasks.create_task(self._loop(partial(self._services, tasks, "payment", self._payment)))
+            challenges = partial(self._services, tasks, "challenge", self._challenge)
+            payments = partial(self._services, tasks, "payment", self._payment)
+            tasks.create_task(self._loop(self._records, "event", "onboarding"))
+            tasks.create_task(self._loop(challenges, "challenge"))
+            tasks.create_task(self._loop(payments, "payment"))
 
     def stop(self) -> None:
         """Finish what is in hand."""
         self._stopping = True
 
-    async def _loop(self, send_some: Callable[[], Awaitable[int]]) -> None:
-        changed = self._desk.watch()
+    async def _loop(self, send_some: Callable[[], Awaitable[bool]], *kinds: Kind) -> None:
+        put = self._desk.watch(*kinds)
         while not self._stopping:
-            changed.clear()
+            put.clear()
             try:
-                n_sent = await send_some()
+                more = await send_some()
             except Unavailable as outage:
                 metrics.OUTAGES.labels(str(outage).split(":")[0]).inc()
                 log.warning("waiting", why=str(outage))
                 await asyncio.sleep(OUTAGE_S)
                 continue
-            if not n_sent:
+            if not more:
                 with contextlib.suppress(TimeoutError):
                     # What other processes write, and what is tried again, is found by looking.
-                    await asyncio.wait_for(changed.wait(), LOOK_S)
+                    await asyncio.wait_for(put.wait(), LOOK_S)
 
     async def _take(self, kinds: Sequence[Kind], most: int) -> list[Parcel]:
         parcels = await self._desk.read(lambda c: outbox.waiting(c, kinds, clock_ms(), most))
@@ -85,15 +87,16 @@ class Sender:
         """Say whether this process is the one that sends; a lease in its second half is prolonged."""
         now_ms = clock_ms()
         if self._leased_until_ms - now_ms < outbox.LEASE_MS // 2:
-            held = await self._desk.run(lambda c: outbox.hold_lease(c, LEASE, self._name, now_ms), quietly=True)
+            held = await self._desk.run(lambda c: outbox.hold_lease(c, LEASE, self._name, now_ms))
             self._leased_until_ms = now_ms + outbox.LEASE_MS if held else 0
         return now_ms < self._leased_until_ms
 
-    async def _records(self) -> int:
+    async def _records(self) -> bool:
+        """Publish what waits, and say whether there may be more."""
         parcels = await self._take(("event", "onboarding"), MOST)
         for kind, topic in TOPICS.items():
             await self._publish(topic, [parcel for parcel in parcels if parcel.kind == kind])
-        return len(parcels)
+        return len(parcels) == MOST
 
     async def _publish(self, topic: str, parcels: Sequence[Parcel]) -> None:
         """Publish records in their order within each partition, wait until they are in the log, and mark them."""
@@ -106,16 +109,19 @@ class Sender:
             by_partition.setdefault(partition_of(key, n_partitions), []).append(Outgoing(key, parcel.body))
         await asyncio.gather(*(self._publisher.publish(topic, p, records) for p, records in by_partition.items()))
         numbers = [parcel.number for parcel in parcels]
-        await self._desk.run(lambda c: outbox.mark_sent(c, numbers, clock_ms()), quietly=True)
+        await self._desk.run(lambda c: outbox.mark_sent(c, numbers, clock_ms()))
 
-    async def _services(self, tasks: asyncio.TaskGroup, kind: Kind, send: Callable[[Parcel], Awaitable[None]]) -> int:
-        """Begin to send what is not in hand yet, each by itself: one that hangs holds up no other."""
+    async def _services(self, tasks: asyncio.TaskGroup, kind: Kind, send: Callable[[Parcel], Awaitable[None]]) -> bool:
+        """Begin to send what is not in hand yet, each by itself: one that hangs holds up no other.
+
+        Say whether some was begun: there may be more.
+        """
         waiting = [parcel for parcel in await self._take((kind,), MOST) if parcel.number not in self._in_hand]
         begun = waiting[: max(0, MOST_AT_ONCE - len(self._in_hand))]
         for parcel in begun:
             self._in_hand.add(parcel.number)
             tasks.create_task(self._try(parcel, send))
-        return len(begun)
+        return bool(begun)
 
     async def _try(self, parcel: Parcel, send: Callable[[Parcel], Awaitable[None]]) -> None:
         try:
@@ -130,13 +136,13 @@ class Sender:
     async def _postpone(self, parcel: Parcel) -> None:
         later_ms = clock_ms() + int(1000 * min(LONGEST_PAUSE_S, OUTAGE_S * 2 ** min(parcel.n_tries, 10)))
         with contextlib.suppress(Unavailable):  # then it is tried again at once, and waits for the database there
-            await self._desk.run(lambda c: outbox.postpone(c, parcel, later_ms), quietly=True)
+            await self._desk.run(lambda c: outbox.postpone(c, parcel, later_ms))
 
     async def _challenge(self, parcel: Parcel) -> None:
         order = msgspec.json.decode(parcel.body, type=ChallengeOrder)
         service = self._outside.face if order.method == "face" else self._outside.otp
         await service.issue(order.challenge_id, order.method, subject_id=order.subject_id, device_id=order.device_id)
-        await self._desk.run(lambda c: outbox.mark_sent(c, [parcel.number], clock_ms()), quietly=True)
+        await self._desk.run(lambda c: outbox.mark_sent(c, [parcel.number], clock_ms()))
 
     async def _payment(self, parcel: Parcel) -> None:
         told = await self._desk.run(lambda c: paying.begin(c, self._desk.actor, parcel, clock_ms()))

@@ -84,3 +84,16 @@ def test_what_a_transaction_decided_leaves_with_it_or_not_at_all(counter: Counte
     with pytest.raises(KeyError):
         counter.office.do(fail)
     assert waiting(counter, "event") == []
+
+
+async def test_whoever_watches_hears_of_its_own_kinds_and_of_nothing_that_was_only_marked(counter: Counter) -> None:
+    counter.office.open()
+    desk = counter.office.desk
+    records, payments = desk.watch("event", "onboarding"), desk.watch("payment")
+    gate_id = desk.store.gate_id("a1", "eligibility", None)
+    await desk.run(lambda c: outbox.put(c, "event", gate_id, "k", b"1", now_ms=1))
+    assert (records.is_set(), payments.is_set()) == (True, False)
+    records.clear()
+    (parcel,) = await desk.read(lambda c: outbox.waiting(c, ("event",), 1, 10))
+    await desk.run(lambda c: outbox.mark_sent(c, [parcel.number], 2))
+    assert (records.is_set(), payments.is_set()) == (False, False)

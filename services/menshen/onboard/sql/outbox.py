@@ -9,7 +9,7 @@ from menshen.onboard.sql.tables import leases, outbox, replies
 
 Kind = Literal["event", "onboarding", "challenge", "payment"]
 LEASE_MS = 5_000
-
+_PUT = "menshen_put"
 
 _COLUMNS = (outbox.c.number, outbox.c.kind, outbox.c.gate_id, outbox.c.key, outbox.c.body, outbox.c.n_tries)
 _WAITING = (
@@ -36,6 +36,12 @@ def put(connection: Connection, kind: Kind, gate_id: str, key: str, body: bytes,
     """Write something that has to leave."""
     row = {"kind": kind, "gate_id": gate_id, "key": key, "body": body, "written_ms": now_ms, "not_before_ms": now_ms}
     connection.execute(insert(outbox), row | {"n_tries": 0})
+    connection.info.setdefault(_PUT, set()).add(kind)
+
+
+def kinds_put(connection: Connection) -> frozenset[Kind]:
+    """Return the kinds of what was put through this connection since this was last asked; after a failure, too many."""
+    return frozenset(connection.info.pop(_PUT, ()))
 
 
 def waiting(connection: Connection, kinds: Sequence[Kind], now_ms: int, most: int) -> list[Parcel]:
