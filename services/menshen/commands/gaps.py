@@ -6,7 +6,7 @@ import json
 import click
 
 from menshen.commands.exits import FELL_SHORT, end, settings_or_exit
-from menshen.detect.gaps import find_gaps
+from menshen.detect.ownership.gaps import find_gaps
 from menshen.shell.errors import Unavailable
 from menshen.shell.settings import DetectSettings
 

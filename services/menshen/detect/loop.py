@@ -14,7 +14,7 @@ from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, VERDICTS
 from menshen.contract.verdict import Verdict
 from menshen.detect.account import Published, Stopwatch, tell
 from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode, shared_of
-from menshen.detect.partition import Partition
+from menshen.detect.ownership.partition import Partition
 from menshen.detect.rules import Rulebook
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import Outcome, step

@@ -3,12 +3,12 @@
 from menshen.contract.topics import CONTROL
 from menshen.detect.control import Control
 from menshen.detect.loop import Loop, Ports
+from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook, load_rules
-from menshen.detect.takeover import Takeover
 from menshen.detect.worker import Worker
 from menshen.shell.geo import GeoBase
 from menshen.shell.health import HealthServer
-from menshen.shell.kafka.clients import Publisher, Reader
+from menshen.shell.kafka.clients import Publisher, Reader, group_consumer
 from menshen.shell.kafka.faust_app import faust_app, own_group
 from menshen.shell.kafka.hosting import Process, connect
 from menshen.shell.redis.store import Store
@@ -25,7 +25,7 @@ class Detect:
         self.publisher, self.reader = Publisher(settings), Reader(settings)
         signer = Signer(settings.signing_key.get_secret_value())
         loop = Loop(rulebook, Ports(self.store, self.publisher, signer, geo))
-        self.worker = Worker(settings, loop, Takeover(self.store, self.reader))
+        self.worker = Worker(settings, group_consumer(settings), loop, Takeover(self.store, self.reader))
         checks = {
             "partitions": self.worker.readiness,
             "kafka": self.worker.broker_answers,

@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from menshen.contract.topics import EVENTS
-from menshen.detect.group import Membership, still_ours
 from menshen.detect.loop import Loop
-from menshen.detect.partition import Partition
-from menshen.detect.takeover import Takeover
+from menshen.detect.ownership.group import Membership, still_ours
+from menshen.detect.ownership.partition import Partition
+from menshen.detect.ownership.takeover import Takeover
 from menshen.shell import metrics
 from menshen.shell.errors import Refusal, Stale, StepFailed, Unavailable
-from menshen.shell.kafka.clients import group_consumer
 from menshen.shell.logs import logger
 from menshen.shell.settings import DetectSettings
 
@@ -29,13 +27,13 @@ class Worker:
     `waiting` are partitions that the group gave to this worker and that it has not claimed, with the reason why not.
     """
 
-    def __init__(self, settings: DetectSettings, loop: Loop, takeover: Takeover) -> None:
-        self._settings, self._loop, self._takeover = settings, loop, takeover
-        self._consumer: AIOKafkaConsumer = group_consumer(settings)
+    def __init__(self, settings: DetectSettings, consumer: AIOKafkaConsumer, loop: Loop, takeover: Takeover) -> None:
+        self._settings, self._consumer, self._loop, self._takeover = settings, consumer, loop, takeover
         self._owned: dict[int, Partition] = {}
         self.waiting: dict[int, str] = {}
         self._not_before_s: dict[int, float] = {}
         self._pause_s: dict[int, float] = {}
+        self._saved_at_s: dict[int, float] = {}
         self._busy = asyncio.Lock()
         self._stopping = False
         self.polled_at_s = 0.0
@@ -60,7 +58,7 @@ class Worker:
         """Answer None if every partition that is ours is claimed and the loop turns, else what is wrong."""
         if self.waiting:
             return "; ".join(f"partition {p}: {why}" for p, why in sorted(self.waiting.items()))
-        if time.monotonic() - self.polled_at_s > 5.0:
+        if _now_s() - self.polled_at_s > 5.0:
             return "the worker has not polled for 5 s"
         return None if self._owned else "no partition is assigned"
 
@@ -90,7 +88,7 @@ class Worker:
         for number in list(self.waiting):
             await self._claim(number)
         fetched = await self._consumer.getmany(timeout_ms=100, max_records=self._settings.batch_max)
-        self.polled_at_s = time.monotonic()
+        self.polled_at_s = _now_s()
         async with self._busy:
             for where, records in fetched.items():
                 if owned := self._owned.get(where.partition):
@@ -105,7 +103,7 @@ class Worker:
                 await self._takeover.refuse_a_gap(owned)
             while batch := owned.take(self._settings.batch_max):
                 await self._loop.batch(owned, batch, self._n_partitions())
-            if time.monotonic() - owned.saved_at_s >= self._settings.save_interval_ms / 1000:
+            if _now_s() - self._saved_at_s[owned.number] >= self._settings.save_interval_ms / 1000:
                 await self._save(owned)
         except StepFailed as failed:
             await self._loop.blame(owned, failed)
@@ -122,13 +120,14 @@ class Worker:
 
     async def _save(self, owned: Partition) -> None:
         await self._loop.save(owned)
+        self._saved_at_s[owned.number] = _now_s()
         # Only now: a partition that can be claimed, but not worked on, is tried less and less often.
         self._pause_s.pop(owned.number, None)
         with contextlib.suppress(KafkaError):
             await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position})
 
     async def _claim(self, number: int) -> None:
-        if time.monotonic() < self._not_before_s.get(number, 0.0):
+        if _now_s() < self._not_before_s.get(number, 0.0):
             return
         where = TopicPartition(EVENTS, number)
         try:
@@ -146,7 +145,7 @@ class Worker:
         if number in self.waiting and where in self._consumer.assignment():
             self._consumer.seek(where, owned.position)
             self._consumer.resume(where)
-            self._owned[number] = owned
+            self._owned[number], self._saved_at_s[number] = owned, _now_s()
             self.waiting.pop(number)
         self._count_partitions()
 
@@ -171,7 +170,7 @@ class Worker:
     def _postpone(self, number: int, why: str, pause_s: float | None = None) -> None:
         pause_s = pause_s or self._pause_s.get(number, FIRST_PAUSE_S)
         self._pause_s[number] = min(pause_s * 2, LONGEST_PAUSE_S)
-        self._not_before_s[number] = time.monotonic() + pause_s
+        self._not_before_s[number] = _now_s() + pause_s
         self.waiting[number] = why
         self._count_partitions()
         log.warning("waiting", partition=number, why=why, pause_s=pause_s)
@@ -200,3 +199,8 @@ class Worker:
         metrics.PARTITIONS.labels("claimed").set(len(self._owned))
         metrics.PARTITIONS.labels("waiting").set(len(self.waiting) - n_degraded)
         metrics.PARTITIONS.labels("degraded").set(n_degraded)
+
+
+def _now_s() -> float:
+    """Return the event loop's own time: what waits here waits in it."""
+    return asyncio.get_running_loop().time()

@@ -8,7 +8,7 @@ from tests.integration.loop.world import N_PARTITIONS, PARTITION, World, cut_log
 from tests.servers.kafka import Kafka
 
 from menshen.contract.routing import partition_of
-from menshen.detect.gaps import Gap, find_gaps
+from menshen.detect.ownership.gaps import Gap, find_gaps
 from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.errors import Refusal, Stale
 

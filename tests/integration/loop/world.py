@@ -18,9 +18,9 @@ from menshen.contract.signature import TrustedKeys
 from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 from menshen.contract.verdict import Verdict
 from menshen.detect.loop import Loop, Ports
-from menshen.detect.partition import Partition
+from menshen.detect.ownership.partition import Partition
+from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook
-from menshen.detect.takeover import Takeover
 from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.policy import parse_policy
 from menshen.fraud.step import Rules

@@ -4,7 +4,7 @@ import pytest
 
 from menshen.contract.assessment import Observed
 from menshen.detect import partition
-from menshen.detect.partition import Journaled, Partition
+from menshen.detect.ownership.partition import Journaled, Partition
 from menshen.fraud.subject import NOBODY
 from menshen.shell.redis.store import Blame, Claim, Intent, Marks
 

@@ -6,7 +6,7 @@ from menshen.contract.assessment import JournalEntry
 from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 from menshen.detect.arrivals import Arrival, shared_of
-from menshen.detect.partition import EventKey, Journaled, Partition
+from menshen.detect.ownership.partition import EventKey, Journaled, Partition
 from menshen.shell.errors import Refusal
 from menshen.shell.kafka.clients import Reader
 from menshen.shell.logs import logger

@@ -1,7 +1,6 @@
 """One partition that this worker owns: everything that is forgotten when it loses it."""
 
 import itertools
-import time
 from typing import Any, NamedTuple
 
 from menshen.contract.assessment import Observed
@@ -52,7 +51,6 @@ class Partition:
         self.published_end = claim.marks.vmark
         self.answered_end = claim.marks.wmark
         self.waiting: list[Any] = []
-        self.saved_at_s = time.monotonic()
 
     @property
     def unsaved(self) -> bool:
@@ -101,4 +99,3 @@ class Partition:
         self.changed.clear()
         for name in list(itertools.islice(self.subjects, max(0, len(self.subjects) - MAX_SUBJECTS))):
             del self.subjects[name]
-        self.saved_at_s = time.monotonic()
