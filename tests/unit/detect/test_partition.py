@@ -3,7 +3,7 @@ from typing import NamedTuple
 import pytest
 
 from menshen.contract.assessment import Observed
-from menshen.detect import partition
+from menshen.detect.ownership import partition
 from menshen.detect.ownership.partition import Journaled, Partition
 from menshen.fraud.subject import NOBODY
 from menshen.shell.redis.store import Blame, Claim, Intent, Marks
