@@ -1,8 +1,11 @@
 """`menshen detect` as a process: its parts, put together for Faust to host."""
 
+import asyncio
+
 from menshen.contract.topics import CONTROL
 from menshen.detect.control import Control
 from menshen.detect.loop import Loop, Ports
+from menshen.detect.ownership.audit import Audit
 from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook, load_rules
 from menshen.detect.worker import Worker
@@ -24,12 +27,15 @@ class Detect:
         self.store = Store(settings)
         self.publisher, self.reader = Publisher(settings), Reader(settings)
         signer = Signer(settings.signing_key.get_secret_value())
+        self._audit = Audit(self.store, self.reader, rulebook)
+        self._audit_interval_s = settings.audit_interval_ms / 1000
         loop = Loop(rulebook, Ports(self.store, self.publisher, signer, geo))
         self.worker = Worker(settings, group_consumer(settings), loop, Takeover(self.store, self.reader))
         checks = {
             "partitions": self.worker.readiness,
             "kafka": self.worker.broker_answers,
             "redis": self.store.writable,
+            "dead_letters": self.worker.poison.readiness,
             "model": self._model,
         }
         self.health = HealthServer(settings.http_host, settings.http_port, ready=checks)
@@ -43,8 +49,12 @@ class Detect:
         await connect(self.publisher)
 
     async def run(self) -> None:
-        """Judge until `stop`."""
-        await self.worker.run()
+        """Judge until `stop`, and audit beside it."""
+        auditing = asyncio.create_task(self._audit.run(self.worker.owned, self._audit_interval_s))
+        try:
+            await self.worker.run()
+        finally:
+            auditing.cancel()
 
     def stop(self) -> None:
         """Finish the batch in hand, save, leave the group."""

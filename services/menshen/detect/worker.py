@@ -11,6 +11,7 @@ from menshen.detect.loop import Loop
 from menshen.detect.ownership.group import Membership, still_ours
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.ownership.takeover import Takeover
+from menshen.detect.poison import PoisonWatch
 from menshen.shell import metrics
 from menshen.shell.errors import Refusal, Stale, StepFailed, Unavailable
 from menshen.shell.logs import logger
@@ -37,18 +38,27 @@ class Worker:
         self._busy = asyncio.Lock()
         self._stopping = False
         self.polled_at_s = 0.0
+        self.poison = PoisonWatch(settings)
+
+    def owned(self) -> list[Partition]:
+        """Return the partitions that are claimed now."""
+        return list(self._owned.values())
 
     async def run(self) -> None:
-        """Join the group and work until `stop`; anything unexpected is raised, and nothing is skipped."""
+        """Join the group and work until `stop`; anything unexpected is raised, and nothing is skipped.
+
+        Raises `Refusal` where poison floods in, once everything is saved and the group is left.
+        """
         await self._join()
         try:
-            while not self._stopping:
+            while not (self._stopping or self.poison.flooded):
                 await self._round()
             async with self._busy:
                 await self._let_go(list(self._owned))
         finally:
             with contextlib.suppress(KafkaError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._consumer.stop(), 5.0)
+        self.poison.refuse_a_flood()
 
     def stop(self) -> None:
         """Finish the batch in hand, save, commit and leave."""
@@ -102,7 +112,8 @@ class Worker:
             if owned.waiting and owned.waiting[0].offset > owned.position:
                 await self._takeover.refuse_a_gap(owned)
             while batch := owned.take(self._settings.batch_max):
-                await self._loop.batch(owned, batch, self._n_partitions())
+                published = await self._loop.batch(owned, batch, self._n_partitions())
+                self.poison.count(len(batch), len(published.dead))
             if _now_s() - self._saved_at_s[owned.number] >= self._settings.save_interval_ms / 1000:
                 await self._save(owned)
         except StepFailed as failed:

@@ -14,6 +14,11 @@ EVENTS = Counter(
 REJECTIONS = Counter(
     "menshen_detect_rejections_total", "Records sent to the dead letters, by reason.", ["reason"], registry=REGISTRY
 )
+DEAD_LETTER_SHARE = Gauge(
+    "menshen_detect_dead_letter_share",
+    "Share of dead letters among the newest records of this process, 0 to 1; red on /readyz above the alarm's share.",
+    registry=REGISTRY,
+)
 VERDICTS = Counter(
     "menshen_detect_verdicts_total",
     "Verdicts published, by kind and decision.",
@@ -48,6 +53,14 @@ SUBJECTS = Gauge("menshen_detect_subjects_in_memory", "Subjects held in memory."
 STALE = Counter(
     "menshen_detect_stale_total",
     "Times that Redis did not stand where this worker had left it and the partition was claimed again.",
+    registry=REGISTRY,
+)
+AUDITED = Counter(
+    "menshen_detect_audited_subjects_total", "Subjects that were counted again from the log.", registry=REGISTRY
+)
+AUDIT_DIFFERENCES = Counter(
+    "menshen_detect_audit_differences_total",
+    "Subjects of which Redis held something else than the log says. It must never rise.",
     registry=REGISTRY,
 )
 OUTAGES = Counter(

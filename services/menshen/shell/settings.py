@@ -95,9 +95,29 @@ class DetectSettings(ProcessSettings):
     geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
     batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
     save_interval_ms: int = Field(500, ge=10, le=60_000, description="how often state goes to Redis, ms")
+    audit_interval_ms: int = Field(
+        10_000, ge=0, le=3_600_000, description="pause between two audits of the saved state, ms; 0: none are made"
+    )
+    dead_letter_window: int = Field(
+        1000, ge=100, le=1_000_000, description="newest records of which the share of dead letters is taken"
+    )
+    dead_letter_alarm_percent: int = Field(
+        5, ge=0, le=100, description="share of dead letters above which /readyz turns red, %; 100: never"
+    )
+    dead_letter_stop_percent: int = Field(
+        50, ge=1, le=100, description="share of dead letters above which the worker stops with status 78, %; 100: never"
+    )
     subject_lifetime_days: int = Field(400, ge=1, le=3650, description="days until an unseen subject is forgotten")
     shared_shards: int = Field(8, ge=1, le=1024, description="slots of the shared state; never change it afterwards")
     shared_capacity: int = Field(256, ge=16, le=4096, description="subjects remembered of one device or address")
+
+    @model_validator(mode="after")
+    def _alarm_comes_before_stop(self) -> "DetectSettings":
+        if self.dead_letter_stop_percent < self.dead_letter_alarm_percent:
+            raise ValueError(
+                "MENSHEN_DEAD_LETTER_STOP_PERCENT must not be below MENSHEN_DEAD_LETTER_ALARM_PERCENT, which comes first"
+            )
+        return self
 
 
 class OnboardSettings(ProcessSettings):

@@ -11,12 +11,12 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from menshen.shell import metrics
-from menshen.shell.errors import Unavailable
+from menshen.shell.errors import Refusal, Unavailable
 from menshen.shell.kafka.clients import Publisher
 from menshen.shell.logs import logger
 
 log = logger(__name__)
-EXIT_BUG = 70
+EXIT_BUG, EXIT_REFUSES = 70, 78
 DRAIN_S = 9.0
 
 
@@ -30,7 +30,7 @@ class Hosted(Protocol):
         """Wait for Kafka as long as it takes."""
 
     async def run(self) -> None:
-        """Work until `stop`; raise whatever nobody expected."""
+        """Work until `stop`; raise whatever nobody expected, and `Refusal` where an operator must act first."""
 
     def stop(self) -> None:
         """Finish what is in hand."""
@@ -82,10 +82,21 @@ class _Service(faust.Service):
 
 
 def _fail_stop(running: "asyncio.Task[None]") -> None:
-    """End the process at an unexpected error: what is saved stands, and a restart goes on from there."""
-    if not running.cancelled() and (error := running.exception()):
-        log.critical("stopping at an unexpected error", exc_info=error)
-        os._exit(EXIT_BUG)
+    """End the process at a refusal or an unexpected error: what is saved stands, and a start goes on from there."""
+    if running.cancelled() or not (error := running.exception()):
+        return
+    if refusal := _refusal(error):
+        log.critical("refuses to go on", why=str(refusal))
+        os._exit(EXIT_REFUSES)
+    log.critical("stopping at an unexpected error", exc_info=error)
+    os._exit(EXIT_BUG)
+
+
+def _refusal(error: BaseException) -> Refusal | None:
+    """Return the refusal if it alone ended the work; a group of tasks wraps what ended it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        (error,) = error.exceptions
+    return error if isinstance(error, Refusal) else None
 
 
 async def connect(publisher: Publisher) -> None:

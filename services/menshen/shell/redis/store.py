@@ -3,7 +3,7 @@
 import re
 import secrets
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -66,6 +66,15 @@ class Claim(NamedTuple):
     intent: Intent | None
     run: str
     blame: Blame | None
+
+
+class Held(NamedTuple):
+    """What Redis holds of a partition and of some of its subjects at one moment."""
+
+    owner: str
+    mark: int
+    vmark: int
+    blobs: dict[str, bytes | None]
 
 
 class Shared(NamedTuple):
@@ -141,6 +150,20 @@ class Store:
         """Return the last offset that the state of a partition includes; -1 if none."""
         found = await _guarded(lambda: self._redis.hget(self._slot(partition), "mark"))
         return NOWHERE if found is None else int(found)
+
+    async def look(self, partition: int, subjects: Sequence[str]) -> Held:
+        """Return what is held of a partition and some subjects at one moment; nothing is changed."""
+
+        async def read() -> Held:
+            async with self._redis.pipeline(transaction=True) as together:
+                together.hmget(self._slot(partition), ["owner", "mark", "vmark"])
+                for subject in subjects:
+                    together.get(self._subject(partition, subject))
+                (owner, mark, vmark), *blobs = await together.execute()
+            found = NOWHERE if mark is None else int(mark)
+            return Held((owner or b"").decode(), found, int(vmark or 0), dict(zip(subjects, blobs, strict=True)))
+
+        return await _guarded(read)
 
     async def accept(self, partition: int, mark: int) -> None:
         """Let the state of a partition include what the log has lost; its owner is stale by it."""

@@ -1,0 +1,91 @@
+"""The audit: what is saved must be what a recount of the log gives, and whatever else is there is named."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from msgspec import json
+from redis.asyncio import Redis
+from tests.integration.loop.world import PARTITION, SUBJECT, World, checkpoint, login
+
+from menshen.contract.topics import ASSESSMENTS
+from menshen.detect.ownership import audit
+from menshen.detect.ownership.audit import Audit, Audited
+from menshen.detect.ownership.partition import Partition
+from menshen.fraud.subject import NOBODY, pack
+from menshen.shell.kafka.clients import Outgoing, Publisher
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "LOOK_S", 0.05)
+    monkeypatch.setattr(audit, "LONGEST_S", 1.0)
+    monkeypatch.setattr(audit, "EVENTS_BETWEEN", 1)
+
+
+async def begun(world: World) -> tuple[Partition, "asyncio.Task[Audited | None]"]:
+    """Return a partition that has been looked at for the first time, and the audit that goes on."""
+    owned = await world.claim()
+    await world.send(login("e1"))
+    await judge_and_save(world, owned)
+    auditing = asyncio.create_task(Audit(world.store, world.reader, world.rulebook).audit(owned))
+    await asyncio.sleep(0.03)
+    return owned, auditing
+
+
+async def judge_and_save(world: World, owned: Partition) -> None:
+    await world.judge(owned)
+    await world.loop.save(owned)
+
+
+async def test_what_was_judged_is_what_the_log_gives(world: World) -> None:
+    owned, auditing = await begun(world)
+    await world.send(login("e2", device_id="laptop"), login("e2", device_id="laptop"), b"broken", checkpoint("e3"))
+    await judge_and_save(world, owned)
+    assert await auditing == Audited(subjects=1, events=3, differ=[])
+
+
+async def test_a_blob_that_was_changed_is_named(world: World, redis_url: str) -> None:
+    _, auditing = await begun(world)
+    await world.send(login("e2", device_id="laptop"))
+    async with Redis.from_url(redis_url) as client:
+        await client.set(world.store._subject(PARTITION, SUBJECT), pack(NOBODY))
+        await client.hset(world.store._slot(PARTITION), "mark", 1)
+    assert await auditing == Audited(subjects=1, events=1, differ=[SUBJECT])
+
+
+async def test_a_blob_that_is_gone_is_named_though_nothing_came_for_it(world: World, redis_url: str) -> None:
+    _, auditing = await begun(world)
+    await world.send(b"broken")
+    async with Redis.from_url(redis_url) as client:
+        await client.delete(world.store._subject(PARTITION, SUBJECT))
+        await client.hset(world.store._slot(PARTITION), "mark", 1)
+    assert await auditing == Audited(subjects=1, events=0, differ=[SUBJECT])
+
+
+async def test_a_record_that_another_owner_published_first_is_what_counts(world: World) -> None:
+    owned, auditing = await begun(world)
+    first = (await world.log(ASSESSMENTS))[0]
+    foreign = json.decode(first.value) | {"event_id": "e2", "offset": 1, "observed": {"device_subjects_1h": 40}}
+    await Publisher.publish(world.publisher, ASSESSMENTS, PARTITION, [Outgoing(SUBJECT.encode(), json.encode(foreign))])
+    await world.send(login("e2"))
+    await judge_and_save(world, owned)
+    assert await auditing == Audited(subjects=1, events=1, differ=[SUBJECT])
+
+
+async def test_nothing_is_said_where_another_owner_or_other_rules_have_judged(world: World) -> None:
+    owned, auditing = await begun(world)
+    await world.send(login("e2"))
+    await judge_and_save(world, owned)
+    await world.claim()
+    assert await auditing is None
+    owned, auditing = await begun(world)
+    world.rulebook.current = replace(world.rulebook.current)
+    await world.send(login("e3"))
+    await judge_and_save(world, owned)
+    assert await auditing is None
+
+
+async def test_nothing_is_said_while_nothing_is_judged(world: World) -> None:
+    _, auditing = await begun(world)
+    assert await auditing is None
