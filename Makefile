@@ -6,7 +6,7 @@ ARGS ?=
 LOCKS := deploy/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format docs schemas lock clean
+.PHONY: help demo test unit replay lint format docs schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol s
 unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore tests/unit/learn \
 		tests/unit tests/contract tests/schema tests/architecture tests/docs/test_links.py $(ARGS)
+
+replay: $(VENV)/.dev ## tell one log again in many ways and compare every byte (EVENTS=1000000 for the long form)
+	$(BIN)/python -m tests.replay $(if $(EVENTS),--events $(EVENTS)) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, formatting, mypy --strict, import-linter, codespell
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ COMMANDS = {
     "standins": ("menshen.commands.processes.standins:standins", "Serve scripted stand-ins of the services outside."),
     "emit": ("menshen.commands.records.emit:emit", "Send events from a file."),
     "tail": ("menshen.commands.records.tail:tail", "Watch assessments, verdicts or dead letters come."),
+    "dlq": ("menshen.commands.dead_letters.dlq:dlq", "Look at dead letters, and send them again."),
     "topics": ("menshen.commands.topics:topics", "Create the topics; name what differs."),
     "gaps": ("menshen.commands.gaps:gaps", "Name lost events before which a partition stands still."),
     "learn": ("menshen.commands.learn:learn", "Train the learned score."),

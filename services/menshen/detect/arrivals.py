@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
-from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
+from menshen.contract.dead_letter import CUT, DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
 from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.events import Event
 from menshen.contract.routing import partition_of
@@ -80,7 +80,7 @@ def dead_letter(record: Any, reason: RejectReason, detail: str) -> Outgoing:
     key, value = record.key, record.value
     if _n_bytes(record) > MAX_LETTER_BYTES:
         whole = f"{_n_bytes(record)} bytes, SHA-256 of the value {hashlib.sha256(value or b'').hexdigest()}"
-        detail = f"cut from {whole}; {detail}"
+        detail = f"{CUT} {whole}; {detail}"
         key, value, headers = key and key[:MAX_CUT_KEY_BYTES], value and value[:MAX_CUT_VALUE_BYTES], []
     source = f"{record.topic}/{record.partition}/{record.offset}"
     added = {REASON_HEADER: reason.value, DETAIL_HEADER: detail[:500], SOURCE_HEADER: source}

@@ -63,7 +63,7 @@ class Loop:
         n_times = await self._store.blame(owned.claim, owned.number, failed.offset)
         log.critical("cannot be stepped", partition=owned.number, offset=failed.offset, n_times=n_times)
 
-    async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> None:
+    async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> Published:
         """Judge one batch: nothing is published unless all that stands before it went well."""
         stopwatch = Stopwatch()
         with stopwatch.stage("decode"):
@@ -78,6 +78,7 @@ class Loop:
             published = await self._publish(batch, owned, judged)
         self._remember(batch, owned, judged)
         tell(owned.number, batch, published, stopwatch)
+        return published
 
     async def save(self, owned: Partition) -> None:
         """Write a snapshot of what was judged since the last one."""

@@ -143,7 +143,7 @@ class Worker:
         where = TopicPartition(EVENTS, number)
         try:
             if not await still_ours(self._consumer, number, await self._committed(where)):
-                self.waiting.pop(number, None)
+                self._leave(number)
                 return
             owned = await self._takeover.claim(number, self._n_partitions())
         except (Unavailable, Stale) as outage:
@@ -159,6 +159,13 @@ class Worker:
             self._owned[number], self._saved_at_s[number] = owned, _now_s()
             self.waiting.pop(number)
         self._count_partitions()
+
+    def _leave(self, number: int) -> None:
+        """Believe the group that a partition is not ours, unless it has given it to us again while it was asked."""
+        if TopicPartition(EVENTS, number) in self._consumer.assignment():
+            self._postpone(number, "the group shares its partitions out anew")
+        else:
+            self.waiting.pop(number, None)
 
     async def _committed(self, where: TopicPartition) -> int:
         try:

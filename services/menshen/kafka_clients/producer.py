@@ -16,6 +16,7 @@ from menshen.contract.topics import EVENTS
 from menshen.kafka_clients.broker import ANY_BROKER, Servers, partitions_of
 
 log = logging.getLogger(__name__)
+Headers = Sequence[tuple[str, bytes]]
 _TIMING = {"linger_ms": 2, "request_timeout_ms": 10_000, "delivery_timeout_ms": 30_000, "max_block_ms": 10_000}
 
 
@@ -99,10 +100,12 @@ class EventProducer:
         valid = decode_event(value)
         return self.send_unchecked(valid.subject_id.encode(), value, event_id=valid.event_id)
 
-    def send_unchecked(self, key: bytes | None, value: bytes, *, event_id: str = "unchecked") -> Receipt:
+    def send_unchecked(
+        self, key: bytes | None, value: bytes, *, event_id: str = "unchecked", headers: Headers = ()
+    ) -> Receipt:
         """Send bytes as they are, to see what becomes of them. What is not an event ends among the dead letters."""
         try:
-            future = self._producer.send(self._topic, value, key)
+            future = self._producer.send(self._topic, value, key, headers=list(headers))
         except KafkaError as error:
             raise NotSent([event_id], error) from error
         receipt = Receipt(event_id, future)

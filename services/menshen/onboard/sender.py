@@ -116,7 +116,8 @@ class Sender:
 
         Say whether some was begun: there may be more.
         """
-        waiting = [parcel for parcel in await self._take((kind,), MOST) if parcel.number not in self._in_hand]
+        in_hand = frozenset(self._in_hand)  # as it was before the look: what has been sent since was still seen to wait
+        waiting = [parcel for parcel in await self._take((kind,), MOST) if parcel.number not in in_hand]
         begun = waiting[: max(0, MOST_AT_ONCE - len(self._in_hand))]
         for parcel in begun:
             self._in_hand.add(parcel.number)

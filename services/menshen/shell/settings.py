@@ -114,9 +114,7 @@ class DetectSettings(ProcessSettings):
     @model_validator(mode="after")
     def _alarm_comes_before_stop(self) -> "DetectSettings":
         if self.dead_letter_stop_percent < self.dead_letter_alarm_percent:
-            raise ValueError(
-                "MENSHEN_DEAD_LETTER_STOP_PERCENT must not be below MENSHEN_DEAD_LETTER_ALARM_PERCENT, which comes first"
-            )
+            raise ValueError("MENSHEN_DEAD_LETTER_STOP_PERCENT must not be below MENSHEN_DEAD_LETTER_ALARM_PERCENT")
         return self
 
 

@@ -55,7 +55,7 @@ def verdict_line(record: Record, keys: TrustedKeys | None) -> Text:
     missing = f"missing {', '.join(verdict.missing)}" if verdict.missing else ""
     degraded = ("degraded" if verdict.degraded else "", "yellow")
     where = (verdict.subject_id, "cyan")
-    return _line(
+    return one_line(
         verdict.decided_ms,
         where,
         decision,
@@ -73,7 +73,7 @@ def assessment_line(record: Record, _: TrustedKeys | None) -> Text:
     if (seen := _read(record, Assessment)) is None:
         return _unreadable(record)
     deferred = ("deferred" if seen.deferred else "", "yellow")
-    return _line(
+    return one_line(
         seen.appended_ms,
         (seen.subject_id, "cyan"),
         f"{seen.event_type:10}",
@@ -85,15 +85,17 @@ def assessment_line(record: Record, _: TrustedKeys | None) -> Text:
 
 def plain_line(record: Record, _: TrustedKeys | None) -> Text:
     """Show key and value as they came."""
-    return _line(record.timestamp_ms, (_text(record.key), "cyan"), _text(record.value))
+    return one_line(record.timestamp_ms, (text_of(record.key), "cyan"), text_of(record.value))
 
 
 def dead_letter_line(record: Record, _: TrustedKeys | None) -> Text:
     """Show why a record was not judged, where it lay, and how it begins."""
-    said = {name: _text(value) for name, value in record.headers}
+    said = {name: text_of(value) for name, value in record.headers}
     reason = (said.get(REASON_HEADER, "?"), "bold red")
     first = repr((record.value or b"")[:FIRST_BYTES])
-    return _line(record.timestamp_ms, reason, said.get(SOURCE_HEADER, "?"), said.get(DETAIL_HEADER, ""), (first, "dim"))
+    return one_line(
+        record.timestamp_ms, reason, said.get(SOURCE_HEADER, "?"), said.get(DETAIL_HEADER, ""), (first, "dim")
+    )
 
 
 def value_object(record: Record, keys: TrustedKeys | None) -> dict[str, object]:
@@ -106,7 +108,7 @@ def value_object(record: Record, keys: TrustedKeys | None) -> dict[str, object]:
 
 def dead_letter_object(record: Record, _: TrustedKeys | None) -> dict[str, object]:
     """Return everything about a record: its value in base64, and as text where it is text."""
-    said = {name: _text(value) for name, value in record.headers}
+    said = {name: text_of(value) for name, value in record.headers}
     value = record.value
     return {
         "reason": said.get(REASON_HEADER),
@@ -115,7 +117,7 @@ def dead_letter_object(record: Record, _: TrustedKeys | None) -> dict[str, objec
         "partition": record.partition,
         "offset": record.offset,
         "timestamp_ms": record.timestamp_ms,
-        "key": None if record.key is None else _text(record.key),
+        "key": None if record.key is None else text_of(record.key),
         "value_base64": None if value is None else base64.b64encode(value).decode(),
         "value": _whole_text(value),
         "headers": said,
@@ -131,27 +133,29 @@ def _read(record: Record, kind: type[T]) -> T | None:
 
 def _unreadable(record: Record) -> Text:
     where = f"partition {record.partition} offset {record.offset}"
-    return _line(record.timestamp_ms, ("unreadable", "bold red"), where, repr((record.value or b"")[:FIRST_BYTES]))
+    return one_line(record.timestamp_ms, ("unreadable", "bold red"), where, repr((record.value or b"")[:FIRST_BYTES]))
 
 
-def _line(at_ms: int, *parts: str | tuple[str, str]) -> Text:
+def one_line(at_ms: int, *parts: str | tuple[str, str]) -> Text:
     """Join what is not empty; each part is a text, or a text and its style."""
     styled = [(part, "") if isinstance(part, str) else part for part in parts]
-    return Text("  ").join(Text(printable(text), style) for text, style in [(_utc(at_ms), "dim"), *styled] if text)
+    return Text("  ").join(Text(printable(text), style) for text, style in [(utc(at_ms), "dim"), *styled] if text)
 
 
 def _reasons(reasons: Iterable[Reason]) -> str:
     return ", ".join(f"{reason.code} {reason.points:+d}" for reason in reasons)
 
 
-def _utc(at_ms: int) -> str:
+def utc(at_ms: int) -> str:
+    """Write a time as people read it, or in milliseconds where no calendar has it."""
     try:
         return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{at_ms} ms"
 
 
-def _text(value: bytes | None) -> str:
+def text_of(value: bytes | None) -> str:
+    """Return bytes as text; what is no UTF-8 is written out."""
     return (value or b"").decode(errors="backslashreplace")
 
 

@@ -15,7 +15,8 @@ from menshen.shell.settings import DetectSettings, KafkaSettings
 
 Headers = Sequence[tuple[str, bytes]]
 MAX_REQUEST_BYTES = 1_048_576
-READ_BACK_TIMEOUT_S = 10.0
+READ_BACK_MS = 10_000
+READ_BACK_RECORDS = 1_000
 
 
 class Outgoing(NamedTuple):
@@ -75,11 +76,21 @@ async def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
 
 
 class Publisher:
-    """Publishes whole batches to one partition and waits until every replica has them."""
+    """Publishes whole batches to one partition and waits until every replica has them.
+
+    A batch that failed leaves a gap in what its producer has numbered, and the broker takes nothing behind a gap: after
+    a failure the next batch goes out by a new producer.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._producer = AIOKafkaProducer(
-            **connection(settings),
+        self._settings = settings
+        self._producer = self._made()
+        self._failed: AIOKafkaProducer | None = None
+        self._renewing = asyncio.Lock()
+
+    def _made(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **connection(self._settings),
             acks="all",
             enable_idempotence=True,
             max_batch_size=MAX_REQUEST_BYTES // 2,
@@ -121,12 +132,29 @@ class Publisher:
         return end
 
     async def _send(self, batch: Any, topic: str, partition: int) -> Any:
+        producer = self._producer
         try:
-            return await (await self._producer.send_batch(batch, topic, partition=partition))
+            producer = await self._sound()
+            return await (await producer.send_batch(batch, topic, partition=partition))
         except TopicAuthorizationFailedError:
             raise
         except KafkaError as error:
+            self._failed = producer
             raise Unavailable(f"kafka: {topic}/{partition}: {error}") from error
+
+    async def _sound(self) -> AIOKafkaProducer:
+        """Return a producer that no batch has failed by, since it was begun anew if one had."""
+        async with self._renewing:
+            if self._failed is self._producer:
+                fresh = self._made()
+                try:
+                    await fresh.start()
+                except KafkaError:
+                    await fresh.stop()
+                    raise
+                self._producer = fresh
+                await self._failed.stop()
+            return self._producer
 
 
 def _fill(batch: Any, pending: list[Outgoing]) -> int:
@@ -191,9 +219,12 @@ class Reader:
                     if position == start:
                         consumer.assign([where])
                         consumer.seek(where, start)
-                    fetched = await asyncio.wait_for(consumer.getone(where), READ_BACK_TIMEOUT_S)
-                except (TimeoutError, KafkaError) as error:
+                    fetched = await consumer.getmany(where, timeout_ms=READ_BACK_MS, max_records=READ_BACK_RECORDS)
+                except KafkaError as error:
                     raise Unavailable(f"kafka: {topic}/{partition} at {position}: {error}") from error
-                position = fetched.offset + 1
-                if fetched.offset < end:
-                    yield fetched
+                if not (records := fetched.get(where)):
+                    raise Unavailable(f"kafka: {topic}/{partition} at {position}: nothing comes")
+                position = records[-1].offset + 1
+                for record in records:
+                    if record.offset < end:
+                        yield record

@@ -85,18 +85,11 @@ def _fail_stop(running: "asyncio.Task[None]") -> None:
     """End the process at a refusal or an unexpected error: what is saved stands, and a start goes on from there."""
     if running.cancelled() or not (error := running.exception()):
         return
-    if refusal := _refusal(error):
-        log.critical("refuses to go on", why=str(refusal))
+    if isinstance(error, Refusal):
+        log.critical("refuses to go on", why=str(error))
         os._exit(EXIT_REFUSES)
     log.critical("stopping at an unexpected error", exc_info=error)
     os._exit(EXIT_BUG)
-
-
-def _refusal(error: BaseException) -> Refusal | None:
-    """Return the refusal if it alone ended the work; a group of tasks wraps what ended it."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        (error,) = error.exceptions
-    return error if isinstance(error, Refusal) else None
 
 
 async def connect(publisher: Publisher) -> None:
