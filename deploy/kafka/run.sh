@@ -5,7 +5,8 @@
 #   PORT             where clients connect on 127.0.0.1 (default 9092)
 #   DIR              its records and configuration, kept from one start to the next (default .cache/kafka/PORT)
 #   CONTROLLER_PORT  for the broker's own use (default PORT + 1)
-# KAFKA_HEAP_OPTS sets the heap (default -Xms256m -Xmx512m).
+# KAFKA_HEAP_OPTS sets the heap (default -Xms256m -Xmx512m); KAFKA_MORE_SETTINGS holds lines for server.properties, which
+# win over those of the template.
 # Exit status 69: a program or the jars could not be had, and the last line says which and what to do.
 set -eu
 
@@ -49,7 +50,8 @@ fetch() {
 
 mkdir -p "$dir"
 cd "$dir"
-sed "s/@PORT@/$port/g; s/@CONTROLLER_PORT@/$controller_port/g" "$here/server.properties.template" >server.properties
+{ cat "$here/server.properties.template"; printf '%s\n' "${KAFKA_MORE_SETTINGS:-}"; } |
+  sed "s/@PORT@/$port/g; s/@CONTROLLER_PORT@/$controller_port/g" >server.properties
 logging=-Dlog4j2.configurationFile=$here/log4j2.properties
 
 # A folder is formatted once, under an id of its own; the letters that could make it begin like an option are replaced.

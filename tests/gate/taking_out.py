@@ -1,13 +1,11 @@
 """Takes a check out of the product, in the running code, to see whether anybody would notice."""
 
-import inspect
-import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest import MonkeyPatch
+from tests.cutting import Cut, recut
 
 from menshen.contract.opening import CHECKS, Misfit
 from menshen.contract.signature import TrustedKeys
@@ -15,15 +13,6 @@ from menshen.loan import workflow
 from menshen.onboard import inbox, paying, ports
 from menshen.onboard.inbox import Inbox
 from menshen.onboard.sender import Sender
-
-
-class Cut(NamedTuple):
-    """In a function, what is said there, and what it says instead."""
-
-    function: Callable[..., Any]
-    said: str
-    instead: str
-
 
 OF_THE_GATE_THAT_IT_NAMES = (
     "(questions.c.gate_id == self._actor.store.gate_id(verdict.application_id, verdict.step, verdict.draw_id))"
@@ -53,23 +42,19 @@ LAYERS: Mapping[str, Cut] = {
 
 def take_out(layers: Iterable[str], patch: MonkeyPatch) -> None:
     """Take layers out, until the patch is undone."""
-    cuts = defaultdict[Callable[..., Any], list[Cut]](list)
+    cuts = list[Cut]()
     for layer in layers:
         if layer in LAYERS:
-            cuts[LAYERS[layer].function].append(LAYERS[layer])
+            cuts.append(LAYERS[layer])
         else:
             patch.setitem(CHECKS, Misfit(layer), lambda *_: True)
-    for function, of_function in cuts.items():
-        patch.setattr(function, "__code__", _recut(function, of_function))
+    cut_out(cuts, patch)
 
 
-def _recut(function: Callable[..., Any], cuts: Iterable[Cut]) -> CodeType:
-    """Compile a function as it is, but for a few words."""
-    source = textwrap.dedent(inspect.getsource(function))
+def cut_out(cuts: Iterable[Cut], patch: MonkeyPatch) -> None:
+    """Have functions say something else, until the patch is undone."""
+    by_function = defaultdict[Callable[..., Any], list[Cut]](list)
     for cut in cuts:
-        assert source.count(cut.said) == 1, f"{function.__qualname__} does not say {cut.said!r} any more"
-        source = source.replace(cut.said, cut.instead)
-    made: dict[str, Any] = {}
-    exec(source, function.__globals__, made)
-    code: CodeType = made[function.__name__].__code__
-    return code
+        by_function[cut.function].append(cut)
+    for function, of_function in by_function.items():
+        patch.setattr(function, "__code__", recut(function, of_function))

@@ -8,7 +8,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,16 +25,21 @@ _SERVICES = Path(__file__).parents[2] / "services"
 
 
 class Worker:
-    """One process. `settings` are the environment that it got, `pid` is its own, `health_url` where health is."""
+    """One process. `settings` are the environment that it got, `pid` is its own, `health_url` where health is.
 
-    def __init__(self, settings: Mapping[str, str], name: str = "detect") -> None:
+    `module` is what Python runs, with arguments of its own before `name`: `menshen.cli`, or a wrapper around it.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, str], name: str = "detect", module: Sequence[str] = ("menshen.cli",)
+    ) -> None:
         self._name = f"menshen {name}"
         self.settings = dict(settings)
         self.health_url = f"http://{settings['MENSHEN_HTTP_HOST']}:{settings['MENSHEN_HTTP_PORT']}"
         given = [f"{name}={value}" for name, value in settings.items()]
         # -i: what the environment of the suite says to workers is not for this one.
-        command = ["env", "-i", f"PATH={os.environ['PATH']}", f"PYTHONPATH={_SERVICES}", *given]
-        self._process = Guarded(*command, sys.executable, "-m", "menshen.cli", name, grace_s=DRAIN_S)
+        command = ["env", "-i", f"PATH={os.environ['PATH']}", f"PYTHONPATH={_SERVICES}:{_SERVICES.parent}", *given]
+        self._process = Guarded(*command, sys.executable, "-m", *module, name, grace_s=DRAIN_S)
         self._process.name = self._name
 
     def __enter__(self) -> Self:
@@ -135,10 +140,14 @@ class Deployment:
 
     def __call__(self, *, ready: bool = True, **settings: object) -> Worker:
         """Start a worker, and wait until it is ready unless told not to. A setting that is None is left out."""
-        own = {f"MENSHEN_{name.upper()}": value for name, value in settings.items()}
-        given = self.settings | {"MENSHEN_HTTP_PORT": str(free_port())} | own
-        worker = Worker({name: str(value) for name, value in given.items() if value is not None})
+        worker = self.worker(**settings)
         self._running.enter_context(worker)
         if ready:
             worker.wait_until_ready()
         return worker
+
+    def worker(self, module: Sequence[str] = ("menshen.cli",), **settings: object) -> Worker:
+        """Return a worker that runs, as Python's `module`, for as long as its context lasts."""
+        own = {f"MENSHEN_{name.upper()}": value for name, value in settings.items()}
+        given = self.settings | {"MENSHEN_HTTP_PORT": str(free_port())} | own
+        return Worker({name: str(value) for name, value in given.items() if value is not None}, module=module)

@@ -103,15 +103,32 @@ def from_jars() -> AbstractContextManager[Kafka]:
 
 
 @contextmanager
-def run_jars(port: int, folder: Path) -> Iterator[Kafka]:
-    """Run them on a port and in a folder of one's own: what the folder holds is there again at the next start."""
-    with Guarded(str(_DEPLOY / "run.sh"), str(port), str(folder), str(free_port())) as broker:
+def run_jars(port: int, folder: Path, *, behind: tuple[int, int] | None = None) -> Iterator[Kafka]:
+    """Run them on a port and in a folder of one's own: what the folder holds is there again at the next start.
+
+    `behind` is a port more on which it listens, and the port of a proxy before it: who comes by that one is told that
+    the broker is there, and stays behind the proxy.
+    """
+    more = f"KAFKA_MORE_SETTINGS={_second_listener(*behind) if behind else ''}"
+    command = ["env", more, str(_DEPLOY / "run.sh"), str(port), str(folder), str(free_port())]
+    with Guarded(*command) as broker:
+        broker.name = "run.sh"
         broker.wait_until(lambda: _READY in broker.output(), timeout_s=_START_S)
         yield Kafka(
             kind=f"Apache Kafka {VERSION} (jars from Maven, KRaft)",
             bootstrap_servers=f"{HOST}:{port}",
             pid=broker.pid,
         )
+
+
+def _second_listener(listens: int, advertised: int) -> str:
+    lines = (_DEPLOY / "server.properties.template").read_text().splitlines()
+    more = {
+        "listeners": f"BEHIND://{HOST}:{listens}",
+        "advertised.listeners": f"BEHIND://{HOST}:{advertised}",
+        "listener.security.protocol.map": "BEHIND:PLAINTEXT",
+    }
+    return "\n".join(f"{line},{more[name]}" for line in lines if (name := line.partition("=")[0]) in more)
 
 
 @contextmanager
