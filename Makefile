@@ -6,7 +6,7 @@ ARGS ?=
 LOCKS := deploy/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit replay lint format docs schemas lock clean
+.PHONY: help demo test chaos unit replay simulate lint format docs schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,12 +17,18 @@ demo: $(VENV)/.demo ## play named scenarios through the gate and check what come
 test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol server (ARGS goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
+chaos: $(VENV)/.dev ## break a real deployment under load and count from outside, 15 minutes (ARGS="--events 1000000")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore tests/unit/learn \
 		tests/unit tests/contract tests/schema tests/architecture tests/docs/test_links.py $(ARGS)
 
 replay: $(VENV)/.dev ## tell one log again in many ways and compare every byte (EVENTS=1000000 for the long form)
 	$(BIN)/python -m tests.replay $(if $(EVENTS),--events $(EVENTS)) $(ARGS)
+
+simulate: $(VENV)/.dev ## the real workers in simulated weather: SEEDS=2000, MUTATION=name takes a part of the protocol out
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) $(if $(MUTATION),--mutation $(MUTATION)) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, formatting, mypy --strict, import-linter, codespell
 	$(BIN)/ruff check .

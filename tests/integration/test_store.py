@@ -1,8 +1,7 @@
-"""The scripts in Redis, one by one: who may write, what wins, and that repeating and reordering change nothing."""
+"""The store and its server: what lies there under which name, for how long, and what becomes of a call without one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ from redis.asyncio import Redis
 
 from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.errors import Stale, Unavailable
-from menshen.shell.redis.store import DAY_MS, Blame, Claim, Intent, Marks, Shared, Store
+from menshen.shell.redis.store import DAY_MS, Claim, Intent, Marks, Shared, Store
 from menshen.shell.settings import DetectSettings, read_settings
 from menshen.shell.signing import new_key_pair
 
@@ -48,52 +47,6 @@ def moved(claim: Claim, mark: int) -> Claim:
     return claim._replace(marks=Marks(mark, 0, 0))
 
 
-async def test_a_first_claim_finds_nothing(store: Store) -> None:
-    claim = await store.claim(0)
-    assert (claim.marks, claim.intent, claim.run, claim.blame) == (Marks(-1, 0, 0), None, "", None)
-
-
-async def test_the_later_claim_wins_and_the_earlier_owner_can_do_nothing_more(store: Store) -> None:
-    earlier, later = await store.claim(0), await store.claim(0)
-    with pytest.raises(Stale):
-        await store.open(earlier, 0, Intent(0, 4, b""), [])
-    with pytest.raises(Stale):
-        await store.save(earlier, 0, Marks(4, 5, 5), {"s": b"theirs"})
-    assert await store.blame(earlier, 0, 0) == 0
-    assert await store.open(later, 0, Intent(0, 4, b""), ["s"]) == (Intent(0, 4, b""), [None])
-
-
-async def test_a_partition_is_a_matter_of_its_own(store: Store) -> None:
-    first = await store.claim(0)
-    await store.claim(1)
-    await store.open(first, 0, Intent(0, 4, b""), [])
-
-
-async def test_what_is_saved_is_what_the_next_owner_finds(store: Store) -> None:
-    claim = await store.claim(0)
-    await store.save(claim._replace(run="r1"), 0, Marks(9, 7, 3), {"a": b"A", "b": b"\x00\xffB"})
-    claim = await store.claim(0)
-    assert (claim.marks, claim.run) == (Marks(9, 7, 3), "r1")
-    assert (await store.open(claim, 0, Intent(10, 12, b""), ["a", "x", "b"]))[1] == [b"A", None, b"\x00\xffB"]
-
-
-async def test_a_mark_that_is_not_the_owners_is_stale_for_open_and_for_save(store: Store) -> None:
-    claim = await store.claim(0)
-    await store.save(claim, 0, Marks(9, 0, 0), {"s": b"new"})
-    with pytest.raises(Stale):
-        await store.open(claim, 0, Intent(0, 4, b""), [])
-    with pytest.raises(Stale):
-        await store.save(claim, 0, Marks(5, 0, 0), {"s": b"old"})
-    assert (await store.open(moved(claim, 9), 0, Intent(10, 12, b""), ["s"]))[1] == [b"new"]
-
-
-async def test_a_save_whose_reply_was_lost_is_done_when_it_comes_again(store: Store) -> None:
-    claim = await store.claim(0)
-    for _ in range(2):
-        await store.save(claim, 0, Marks(9, 0, 0), {"s": b"blob"})
-    assert (await store.claim(0)).marks.mark == 9
-
-
 async def test_after_redis_fell_back_the_owner_is_stale(store: Store, redis: Redis, tenant: str) -> None:
     claim = await store.claim(0)
     slot = f"{{{tenant}:0}}:slot"
@@ -105,43 +58,6 @@ async def test_after_redis_fell_back_the_owner_is_stale(store: Store, redis: Red
     await redis.delete(slot)
     with pytest.raises(Stale):
         await store.save(moved(claim, 9), 0, Marks(12, 0, 0), {})
-
-
-async def test_an_intent_for_this_offset_wins_over_a_fresh_one(store: Store) -> None:
-    await store.open(await store.claim(0), 0, Intent(0, 4, b"seen first"), [])
-    claim = await store.claim(0)
-    assert claim.intent == Intent(0, 4, b"seen first")
-    assert (await store.open(claim, 0, Intent(0, 9, b"seen later"), []))[0] == Intent(0, 4, b"seen first")
-
-
-async def test_an_intent_for_a_later_offset_stays_until_it_is_reached(store: Store) -> None:
-    claim = await store.claim(0)
-    await store.open(claim, 0, Intent(5, 9, b"later"), [])
-    assert (await store.open(claim, 0, Intent(0, 4, b"now"), []))[0] == Intent(0, 4, b"now")
-    assert (await store.claim(0)).intent == Intent(5, 9, b"later")
-
-
-async def test_an_intent_for_an_earlier_offset_gives_way(store: Store) -> None:
-    claim = await store.claim(0)
-    for intent in (Intent(0, 4, b"one"), Intent(5, 9, b"two")):
-        assert (await store.open(claim, 0, intent, []))[0] == intent
-    assert (await store.claim(0)).intent == Intent(5, 9, b"two")
-
-
-async def test_a_save_deletes_the_intent_that_the_mark_has_passed_and_no_later_one(store: Store) -> None:
-    claim = await store.claim(0)
-    await store.open(claim, 0, Intent(5, 9, b""), [])
-    await store.save(claim, 0, Marks(4, 0, 0), {})
-    assert (await store.claim(0)).intent is not None
-    claim = await store.claim(0)
-    await store.save(claim, 0, Marks(9, 0, 0), {})
-    assert (await store.claim(0)).intent is None
-
-
-async def test_failures_are_counted_for_one_offset_in_a_row(store: Store) -> None:
-    claim = await store.claim(0)
-    assert [await store.blame(claim, 0, offset) for offset in (7, 7, 8, 7)] == [1, 2, 1, 1]
-    assert (await store.claim(0)).blame == Blame(7, 1)
 
 
 async def test_a_subject_that_nobody_saw_for_its_lifetime_is_forgotten(redis_url: str, tenant: str) -> None:
@@ -157,23 +73,6 @@ async def test_no_identifier_can_be_read_from_a_key(store: Store, redis: Redis, 
     keys = [key async for key in redis.scan_iter(f"*{tenant}*")]
     assert len(keys) == 4
     assert not any(word in key for key in keys for word in (b"subject", b"device", b"192.0.2.1", b"\n"))
-
-
-async def test_each_window_counts_distinct_subjects_up_to_the_event_and_with_it(store: Store) -> None:
-    now_ms = 40 * DAY_MS
-    ages_ms = {"month": 31 * DAY_MS, "week": 7 * DAY_MS, "noon": 3 * HOUR_MS, "just": 1000, "me": 0}
-    entries = [Shared("d", "phone", now_ms - age_ms, subject) for subject, age_ms in ages_ms.items()]
-    await store.observe(entries)
-    assert await store.observe([entries[-1], entries[-1]]) == [(2, 3, 4), (2, 3, 4)]
-
-
-async def test_shared_entries_give_the_same_counts_in_any_order_and_any_number_of_times(store: Store) -> None:
-    entries = [Shared("d", "", at, subject) for at, subject in ((1, "a"), (5000, "b"), (9000, "a"))]
-    probe_ms = 9000 + HOUR_MS - 1
-    for number, order in enumerate(permutations(entries)):
-        named = [entry._replace(identifier=f"phone {number}") for entry in order]
-        await store.observe([*named, *named[:2]])
-        assert await store.observe([Shared("d", f"phone {number}", probe_ms, "c")]) == [(2, 3, 3)]
 
 
 async def test_a_device_that_nobody_used_for_the_longest_window_is_forgotten(

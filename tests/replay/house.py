@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from uuid import uuid4
 
+from tests.chaos.around.servers import Valkey
+from tests.chaos.around.watching import Onlooker
+from tests.chaos.inside.retelling import read_told
 from tests.chaos.load import Load
 from tests.chaos.oracle.state import State, read_state
-from tests.chaos.retelling import read_told
-from tests.chaos.servers import Valkey
-from tests.chaos.watching import Onlooker
 from tests.replay.books import TOPICS, Book
 from tests.servers.detect import Deployment
 from tests.servers.kafka import Kafka, run_jars

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.retelling import retell
+from tests.chaos.inside.retelling import retell
 
 from menshen.cli import main as menshen
 from menshen.detect import loop
