@@ -110,7 +110,7 @@ def run_jars(port: int, folder: Path, *, behind: tuple[int, int] | None = None) 
     the broker is there, and stays behind the proxy.
     """
     more = f"KAFKA_MORE_SETTINGS={_second_listener(*behind) if behind else ''}"
-    command = ["env", more, str(_DEPLOY / "run.sh"), str(port), str(folder), str(free_port())]
+    command = ["/usr/bin/env", more, str(_DEPLOY / "run.sh"), str(port), str(folder), str(free_port())]
     with Guarded(*command) as broker:
         broker.name = "run.sh"
         broker.wait_until(lambda: _READY in broker.output(), timeout_s=_START_S)
