@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tests.chaos.faults import (
     broker,
+    gate,
     kills,
     network,
     poison_and_order,
@@ -28,6 +29,7 @@ class Chapter(NamedTuple):
 
 
 CHAPTERS: Sequence[Chapter] = (
+    Chapter([11], redis_lost.backed_up),
     Chapter([1], kills.crash_points),
     Chapter([1], kills.by_chance),
     Chapter([4], kills.asked_to_end),
@@ -50,6 +52,8 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter([22], poison_and_order.dead_letters_refused),
     Chapter([26], poison_and_order.verdicts_refused),
     Chapter([17], poison_and_order.wrong_clocks),
+    Chapter([11], redis_lost.restored),
+    Chapter([27], gate.between_verdict_and_money, apart=True),
     Chapter([30], retention.played_again, apart=True),
     Chapter([5], poison_and_order.quarantined, apart=True),
     Chapter([31], retention.cut, apart=True),

@@ -6,28 +6,38 @@ from dataclasses import dataclass
 
 MUTATIONS = ("save_unchecked", "no_intent", "save_first", "no_journal")
 
+SHORT_FORM, LONG_FORM = 100_000, 1_000_000
+"""Events in either."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """One run. `rows` are those of the fault matrix, empty for all; `rate` is in events a second."""
 
-    events: int = 100_000
+    events: int = SHORT_FORM
     kills: int = 20
     outage_s: float = 30.0
     seed: int = 1
     rate: float = 130.0
     rows: frozenset[int] = frozenset()
     mutation: str | None = None
+    check: bool = False
     as_json: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Say whether this is at least the short form: every row, and as much of it as proves something."""
+        return not self.rows and self.events >= SHORT_FORM
 
     @property
     def command(self) -> str:
         """The command that makes this run again."""
         rows = f" --rows {','.join(map(str, sorted(self.rows)))}" if self.rows else ""
+        check = " --check" if self.check else ""
         mutation = f" --mutation {self.mutation}" if self.mutation else ""
         return (
             f"python -m tests.chaos --events {self.events} --kills {self.kills} --outage-s {self.outage_s:g}"
-            f" --rate {self.rate:g} --seed {self.seed}{rows}{mutation}"
+            f" --rate {self.rate:g} --seed {self.seed}{rows}{mutation}{check}"
         )
 
 
@@ -42,6 +52,7 @@ def parse(words: Sequence[str]) -> Options:
     parser.add_argument("--seed", type=int, default=defaults.seed, help="what the load and the faults are drawn from")
     parser.add_argument("--rows", type=_rows, default=frozenset(), help="of the fault matrix, 1,2,...; default all")
     parser.add_argument("--mutation", choices=MUTATIONS, help="leave a part of the protocol out: must be red")
+    parser.add_argument("--check", action="store_true", help="hold takeovers to their limits; for a quiet machine")
     parser.add_argument("--json", dest="as_json", action="store_true", help="print nothing but the last line")
     return Options(**vars(parser.parse_args(words)))
 

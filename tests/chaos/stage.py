@@ -1,6 +1,7 @@
 """Where it all takes place: the servers, their proxies, the load, the workers, and what is noted of each row."""
 
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,18 @@ class Scene(NamedTuple):
         return judgement.discrepancies
 
 
+class Backup(NamedTuple):
+    """A copy of what Redis keeps, and when it was made, on the clock of waiting; endless where it was not."""
+
+    folder: Path
+    made_s: float
+
+    @property
+    def age_s(self) -> float:
+        """How old it is."""
+        return time.monotonic() - self.made_s
+
+
 class Stage:
     """One deployment under load. Workers reach Redis through a proxy always, Kafka through one if told to."""
 
@@ -59,6 +72,7 @@ class Stage:
         self.broker, self.redis = Broker(folder / "kafka"), Valkey(folder / "redis")
         self.redis_proxy = Proxy(free_port(), self.redis.port, options.seed)
         self.crash_points: Counter[str] = Counter()
+        self.backup = Backup(folder / "backup", made_s=math.inf)
         self.takeover_s: dict[str, list[float]] = {"survivor": [], "restarted": []}
         self._running = contextlib.ExitStack()
 
@@ -98,6 +112,25 @@ class Stage:
         """Wait until the group has caught up with the load, and return how long that took."""
         most = self.options.rate * 2 if at_most is None else at_most
         return until(lambda: self.watch.lag() <= most, "the lag does not go down", patience_s, pause_s=0.25)
+
+    def rebuilt(self, patience_s: float) -> float:
+        """Wait until Redis holds again what the group had caught up with, and return how long that took.
+
+        What is committed is not taken back where Redis forgets, so that the group's lag says nothing about it.
+        """
+        ends = self.watch.positions()
+
+        def behind() -> int:
+            marks = self.marks()
+            return sum(end - 1 - marks[partition] for partition, (end, _) in ends.items())
+
+        return until(lambda: behind() <= 0, "the state is not built again", patience_s, pause_s=0.25)
+
+    def marks(self) -> dict[int, int]:
+        """Return the offset of the newest event that Redis has, by partition; -1 where it has none."""
+        slots = {number: f"{{{self.tenant}:{number}}}:slot" for number in self.watch.positions()}
+        with self.redis_client() as redis:
+            return {number: int(redis.hget(slot, "mark") or -1) for number, slot in slots.items()}
 
     def judged(self, n: int, patience_s: float = 60.0) -> float:
         """Wait until the group has taken note of `n` records more, and return how long that took."""

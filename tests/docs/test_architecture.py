@@ -12,6 +12,7 @@ from tests.docs.tracing import OURS, PAGE, Trace, told, traced
 from menshen.client import EventProducer
 from menshen.contract import topics
 from menshen.contract.events import Checkpoint
+from menshen.detect.control import Control
 from menshen.detect.rules import Rulebook, load_rules
 from menshen.detect.service import Detect
 from menshen.shell.embedded.servers import EmbeddedBroker, EmbeddedValkey
@@ -38,7 +39,8 @@ def traces() -> tuple[Trace, Trace]:
 
 async def judge_one(settings: DetectSettings) -> tuple[Trace, Trace]:
     geo = GeoBase(None)
-    detect = Detect(settings, Rulebook(load_rules(settings, geo.version)), geo)
+    rulebook = Rulebook(load_rules(settings, geo.version))
+    detect = Detect(settings, rulebook, Control(rulebook), geo)
     await detect.connect()
     first, then = Trace(), Trace(BEGINS)
     with traced(first):

@@ -13,8 +13,7 @@ from tests.simulation.world import LOSS, TENANT, Step
 def left_open(trace: Sequence[Step], number: int, differing: Iterable[Sequence[Record]]) -> bool:
     """Say whether what is wrong with a partition is such a conflict; `differing` has all records of each id."""
     of_each = list(differing)
-    by_overtaken = bool(of_each) and all(any(_overtaken(r, trace, number) for r in records) for records in of_each)
-    return by_overtaken or _revived(trace, number)
+    return bool(of_each) and all(any(_overtaken(r, trace, number) for r in records) for records in of_each)
 
 
 def _overtaken(record: Record, trace: Sequence[Step], number: int) -> bool:
@@ -23,21 +22,6 @@ def _overtaken(record: Record, trace: Sequence[Step], number: int) -> bool:
     since = [step for step in trace[max(mine, default=0) :] if step.at_s < record.arrived_s]
     losses = [step.at_s for step in since if _is_loss(step, number)]
     return any(_is("claim", step, number) and step.at_s > losses[0] for step in since if losses)
-
-
-def _revived(trace: Sequence[Step], number: int) -> bool:
-    """Say whether a worker went on that had been overtaken, once Redis had forgotten the claim that overtook it."""
-    claims, losses = dict[str, float](), list[float]()
-    for step in trace:
-        if _is("claim", step, number):
-            claims[step.who] = step.at_s
-        elif _is_loss(step, number):
-            losses.append(step.at_s)
-        elif step.who in claims and (_is("open", step, number) or _is("save", step, number)):
-            overtaken = [at_s for who, at_s in claims.items() if who != step.who and at_s > claims[step.who]]
-            if any(at_s < lost_s for at_s in overtaken for lost_s in losses):
-                return True
-    return False
 
 
 def _is(script: str, step: Step, number: int) -> bool:

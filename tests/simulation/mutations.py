@@ -36,8 +36,8 @@ _COMMIT_FIRST = Cut(Worker._work, _TAKE, f"{_TAKE}\n            {_COMMIT}\n     
 _PUBLISH = 'with stopwatch.stage("publish"):'
 _SAVE = "self._remember(batch, owned, judged)\n    await self.save(owned)\n    "
 _VERDICTS = "[self._signed(v) for j in judged for v in j.outcome.verdicts if v.verdict_id not in owned.answered]"
-_ASSESSMENTS = "if (end := await self._publisher.publish(ASSESSMENTS, owned.number, records)) is not None:"
-_EARLY = f"await self._publisher.publish(VERDICTS, owned.number, {_VERDICTS})\n    "
+_ASSESSMENTS = "owned.published_end = await self._append(ASSESSMENTS, owned, records, owned.published_end)"
+_EARLY = f"owned.answered_end = await self._append(VERDICTS, owned, {_VERDICTS}, owned.answered_end)\n    "
 _ENCODED = "msgspec.json.encode(j.outcome.assessment)"
 _RENAMED = 'msgspec.structs.replace(j.outcome.assessment, assessment_id=f"{owned.position} {owned.claim.token}")'
 _NO_TOKEN, _NO_MARK = 'slot.get("owner") != token', 'slot.get("mark", b"-1") != mark'
@@ -50,7 +50,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "open_no_mark": Mutation(
         "open does not check the mark", "loss", (Cut(scripts.open, _NO_MARK, "False"),), red_at=218
     ),
-    "save_no_token": Mutation("save does not check the token", "zombies", (_SAVE_NO_TOKEN,), red_at=3),
+    "save_no_token": Mutation("save does not check the token", "all", (_SAVE_NO_TOKEN,), red_at=39),
     "save_no_mark": Mutation("save does not check the mark", "loss", (_SAVE_NO_MARK,), red_at=46),
     "save_unchecked": Mutation(
         "save checks neither token nor mark", "zombies", (_SAVE_NO_TOKEN, _SAVE_NO_MARK), red_at=1
@@ -157,6 +157,12 @@ MUTATIONS: Mapping[str, Mutation] = {
             Cut(Loop._publish, "answers = [self._signed(verdict) for verdict in verdicts]", "answers = []"),
         ),
         red_at=37,
+    ),
+    "others_unnoticed": Mutation(
+        "nobody notices that another owner published in between",
+        "all",
+        (Cut(Loop._append, "new_end - len(records) != end", "False"),),
+        red_at=105,
     ),
     "random_ids": Mutation(
         "the same event's records bear another id each time",

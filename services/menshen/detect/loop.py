@@ -142,14 +142,24 @@ class Loop:
         fresh = [j for j in judged if j.outcome.assessment and j.arrival.key not in owned.journal]
         records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
         await self._publisher.publish(DEAD_LETTERS, owned.number, dead)
-        if (end := await self._publisher.publish(ASSESSMENTS, owned.number, records)) is not None:
-            owned.published_end = end
+        owned.published_end = await self._append(ASSESSMENTS, owned, records, owned.published_end)
         verdicts = [v for j in judged for v in j.outcome.verdicts if v.verdict_id not in owned.answered]
         answers = [self._signed(verdict) for verdict in verdicts]
-        if (end := await self._publisher.publish(VERDICTS, owned.number, answers)) is not None:
-            owned.answered_end = end
+        owned.answered_end = await self._append(VERDICTS, owned, answers, owned.answered_end)
         n_known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
         return Published(dead, verdicts, n_known)
+
+    async def _append(self, topic: str, owned: Partition, records: list[Outgoing], end: int) -> int:
+        """Append records behind `end`, where all that is there is in the journal, and return the end behind them.
+
+        Raises `Stale` if other records came between: another owner has published, and the journal must be read again.
+        """
+        new_end = await self._publisher.publish(topic, owned.number, records)
+        if new_end is None:
+            return end
+        if new_end - len(records) != end:
+            raise Stale(f"partition {owned.number}: {topic} has records from {end} on that this worker does not know")
+        return new_end
 
     def _signed(self, verdict: Verdict) -> Outgoing:
         value = msgspec.json.encode(verdict)

@@ -13,7 +13,7 @@ from menshen.shell.geo import GeoBase
 from menshen.shell.health import HealthServer
 from menshen.shell.kafka.clients import Publisher, Reader, group_consumer
 from menshen.shell.kafka.faust_app import faust_app, own_group
-from menshen.shell.kafka.hosting import Process, connect
+from menshen.shell.kafka.hosting import Process, patiently
 from menshen.shell.redis.store import Store
 from menshen.shell.settings import DetectSettings
 from menshen.shell.signing import Signer
@@ -22,8 +22,8 @@ from menshen.shell.signing import Signer
 class Detect:
     """The parts of one process, made inside its event loop; nothing is connected yet."""
 
-    def __init__(self, settings: DetectSettings, rulebook: Rulebook, geo: GeoBase) -> None:
-        self._rulebook = rulebook
+    def __init__(self, settings: DetectSettings, rulebook: Rulebook, control: Control, geo: GeoBase) -> None:
+        self._rulebook, self._control = rulebook, control
         self.store = Store(settings)
         self.publisher, self.reader = Publisher(settings), Reader(settings)
         signer = Signer(settings.signing_key.get_secret_value())
@@ -45,8 +45,9 @@ class Detect:
         return await self.health.start()
 
     async def connect(self) -> None:
-        """Wait for Kafka."""
-        await connect(self.publisher)
+        """Wait for Kafka, and for the policy that it holds: nothing is judged by an older one."""
+        await patiently(self.publisher.start)
+        await patiently(lambda: self._control.catch_up(self.reader))
 
     async def run(self) -> None:
         """Judge until `stop`, and audit beside it."""
@@ -85,6 +86,7 @@ def run_detect(settings: DetectSettings) -> None:
     geo = GeoBase(settings.geoip_file)
     rulebook = Rulebook(load_rules(settings, geo.version))
     app = faust_app(settings, own_group(settings))
-    control = app.topic(CONTROL, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    app.agent(control)(Control(rulebook).follow)
-    Process(app, lambda: Detect(settings, rulebook, geo)).execute_from_commandline()
+    control = Control(rulebook)
+    topic = app.topic(CONTROL, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    app.agent(topic)(control.follow)
+    Process(app, lambda: Detect(settings, rulebook, control, geo)).execute_from_commandline()

@@ -25,7 +25,7 @@ from menshen.shell.errors import Refusal, Unavailable
 from menshen.shell.health import Check
 from menshen.shell.kafka.clients import Publisher
 from menshen.shell.kafka.faust_app import faust_app
-from menshen.shell.kafka.hosting import Process, connect
+from menshen.shell.kafka.hosting import Process, patiently
 from menshen.shell.settings import OnboardSettings
 
 CLOCK_TOLERANCE_MS = 1_000
@@ -69,7 +69,7 @@ class Onboard:
 
     async def connect(self) -> None:
         """Wait for Kafka."""
-        await connect(self._publisher)
+        await patiently(self._publisher.start)
 
     async def run(self) -> None:
         """Send what waits, and wake what is overdue, until `stop`."""

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Self
 
 from redis import Redis
+from tests.chaos.around.processes import until
 from tests.chaos.around.proxy import HOST, Proxy
 from tests.servers.kafka import Kafka, run_jars
 
@@ -86,6 +87,20 @@ class Valkey(_Restartable):
         n_bytes = min(chance.randrange(1, 4096) + newest.stat().st_size // 50, newest.stat().st_size)
         os.truncate(newest, newest.stat().st_size - n_bytes)
         return n_bytes
+
+    def back_up(self, folder: Path) -> int:
+        """Copy all that it keeps while it runs, with no file replaced meanwhile, and return how many bytes that is."""
+        with contextlib.closing(self.client()) as redis:
+            redis.config_set("auto-aof-rewrite-percentage", 0)
+            until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"], "its file is being replaced")
+            shutil.copytree(self._folder, folder)
+            redis.config_set("auto-aof-rewrite-percentage", 100)
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+    def restore(self, folder: Path) -> None:
+        """Replace all that it keeps by a copy that was made before. It must not run."""
+        self.empty()
+        shutil.copytree(folder, self._folder)
 
     def empty(self) -> None:
         """Remove all that it keeps. It must not run."""

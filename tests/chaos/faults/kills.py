@@ -20,8 +20,6 @@ IN_FLIGHT_S = 0.1
 """What the dead worker had sent may reach the broker for so long."""
 LIMITS_S = {"survivor": 8.0, "restarted": 3.0}
 """From the kill to the first new record on the dead member's partitions, at the median."""
-BUSY = 2.0
-"""A machine with more than so much to do for each core is measured, and not held to that: most of it is not ours."""
 
 
 def crash_points(stage: Stage) -> Figures:
@@ -104,8 +102,8 @@ def by_chance(stage: Stage) -> Figures:
     stage.drained()
     stage.fleet.retire(*workers.values())
     load = os.getloadavg()[1]
-    for how, limit_s in LIMITS_S.items():
-        if (times_s := stage.takeover_s[how]) and load <= BUSY * (os.cpu_count() or 1):
+    for how, limit_s in LIMITS_S.items() if stage.options.check else ():
+        if times_s := stage.takeover_s[how]:
             assert median(times_s) <= limit_s, f"{how}: {median(times_s):.1f} s to a new record, not {limit_s:g}"
     return {"kills_by_chance": stage.options.kills, "load_average": round(load, 1)}
 
@@ -125,11 +123,6 @@ def asked_to_end(stage: Stage) -> Figures:
 
 
 def _published_beyond_the_mark(stage: Stage) -> dict[int, tuple[int, int]]:
-    found = {}
-    with stage.redis_client() as redis:
-        for partition in stage.watch.positions():
-            mark = int(redis.hget(f"{{{stage.tenant}:{partition}}}:slot", "mark") or -1)
-            body = stage.watch.last_body(ASSESSMENTS, partition)
-            if body and body["offset"] > mark:
-                found[partition] = (body["offset"], mark)
-    return found
+    newest = {partition: stage.watch.last_body(ASSESSMENTS, partition) for partition in stage.watch.positions()}
+    marks = stage.marks()
+    return {p: (body["offset"], marks[p]) for p, body in newest.items() if body and body["offset"] > marks[p]}

@@ -55,7 +55,7 @@ def group_consumer(settings: DetectSettings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_interval_ms=settings.session_timeout_ms // 4,
+        heartbeat_interval_ms=settings.session_timeout_ms // 12,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         check_crcs=False,

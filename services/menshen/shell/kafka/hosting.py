@@ -3,16 +3,16 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 import faust
 import uvloop
 from aiokafka.errors import KafkaError
+from mode.types import ServiceT
 
 from menshen.shell import metrics
 from menshen.shell.errors import Refusal, Unavailable
-from menshen.shell.kafka.clients import Publisher
 from menshen.shell.logs import logger
 
 log = logger(__name__)
@@ -44,17 +44,17 @@ class Process(faust.Worker):
 
     def __init__(self, app: faust.App, make: Callable[[], Hosted]) -> None:
         uvloop.install()
-        self._app, self._make = app, make
+        self._work = _Work(make)
         super().__init__(app, override_logging=False, redirect_stdouts=False, quiet=True)
         self.spinner = None  # it writes to the terminal even when it is told to be quiet
 
-    async def on_execute(self) -> None:
-        """Open the work before Faust itself connects: Faust would give up where Kafka is absent."""
-        self.install_signal_handlers()
-        hosted = self._make()
-        log.info("serving", url=await hosted.serve())
-        await hosted.connect()
-        self._app.service(_Service(hosted))  # type: ignore[arg-type]  # an instance is as good as a class here
+    def on_init_dependencies(self) -> Iterable[ServiceT]:
+        """Begin the work before Faust connects: it gives up where Kafka is absent, and takes seconds for its group."""
+        return [self._work, *super().on_init_dependencies()]
+
+    async def on_stop(self) -> None:
+        """End the work before Faust disconnects."""
+        await self._work.stop()
 
     def _schedule_shutdown(self, signal: Any) -> None:
         deadline = threading.Timer(DRAIN_S, os._exit, [EXIT_BUG])
@@ -63,21 +63,26 @@ class Process(faust.Worker):
         super()._schedule_shutdown(signal)
 
 
-class _Service(faust.Service):
-    def __init__(self, hosted: Hosted, **options: Any) -> None:
+class _Work(faust.Service):
+    def __init__(self, make: Callable[[], Hosted], **options: Any) -> None:
         super().__init__(**options)
-        self._hosted = hosted
+        self._make = make
+        self._hosted: Hosted | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def on_start(self) -> None:
+        self._hosted = self._make()
+        log.info("serving", url=await self._hosted.serve())
+        await self._hosted.connect()
         self._running = asyncio.create_task(self._hosted.run())
         self._running.add_done_callback(_fail_stop)
 
     async def on_stop(self) -> None:
-        self._hosted.stop()
-        if self._running:
-            await self._running
-        await self._hosted.close()
+        if self._hosted:
+            self._hosted.stop()
+            if self._running:
+                await self._running
+            await self._hosted.close()
         log.info("drained")
 
 
@@ -92,11 +97,11 @@ def _fail_stop(running: "asyncio.Task[None]") -> None:
     os._exit(EXIT_BUG)
 
 
-async def connect(publisher: Publisher) -> None:
-    """Connect to Kafka; wait for it as long as it takes."""
+async def patiently(ask: Callable[[], Awaitable[None]]) -> None:
+    """Ask something of Kafka; ask again for as long as it takes."""
     while True:
         try:
-            await publisher.start()
+            await ask()
             return
         except (Unavailable, KafkaError, OSError) as outage:
             metrics.OUTAGES.labels("kafka").inc()
