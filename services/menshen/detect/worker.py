@@ -20,6 +20,7 @@ from menshen.shell.settings import DetectSettings
 log = logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 GAP_PAUSE_S = 30.0
+COMMIT_S, LEAVE_S = 1.0, 3.0
 
 
 class Worker:
@@ -57,7 +58,7 @@ class Worker:
                 await self._let_go(list(self._owned))
         finally:
             with contextlib.suppress(KafkaError, asyncio.TimeoutError):
-                await asyncio.wait_for(self._consumer.stop(), 5.0)
+                await asyncio.wait_for(self._consumer.stop(), LEAVE_S)
         self.poison.refuse_a_flood()
 
     def stop(self) -> None:
@@ -134,8 +135,13 @@ class Worker:
         self._saved_at_s[owned.number] = _now_s()
         # Only now: a partition that can be claimed, but not worked on, is tried less and less often.
         self._pause_s.pop(owned.number, None)
-        with contextlib.suppress(KafkaError):
-            await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position})
+        await self._commit(owned)
+
+    async def _commit(self, *saved: Partition) -> None:
+        """Tell the group how far it is; it decides nothing, so nothing waits for it for long."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(COMMIT_S):
+                await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position for owned in saved})
 
     async def _claim(self, number: int) -> None:
         if _now_s() < self._not_before_s.get(number, 0.0):
@@ -208,9 +214,13 @@ class Worker:
         self._count_partitions()
 
     async def _let_go(self, numbers: list[int]) -> None:
+        saved = list[Partition]()
         for owned in [self._owned[n] for n in numbers if n in self._owned]:
             with contextlib.suppress(Unavailable, Stale):
-                await self._save(owned)
+                await self._loop.save(owned)
+                saved.append(owned)
+        if saved:
+            await self._commit(*saved)
 
     def _count_partitions(self) -> None:
         n_degraded = sum("DEGRADED" in why for why in self.waiting.values())

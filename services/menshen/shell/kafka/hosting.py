@@ -1,6 +1,7 @@
 """A process that Faust hosts: health, then Kafka, then the work; signals drain it, an unexpected error ends it."""
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,7 +18,7 @@ from menshen.shell.logs import logger
 
 log = logger(__name__)
 EXIT_BUG, EXIT_REFUSES = 70, 78
-DRAIN_S = 9.0
+DRAIN_S, CLOSE_S = 9.0, 3.0
 
 
 class Hosted(Protocol):
@@ -57,7 +58,7 @@ class Process(faust.Worker):
         await self._work.stop()
 
     def _schedule_shutdown(self, signal: Any) -> None:
-        deadline = threading.Timer(DRAIN_S, os._exit, [EXIT_BUG])
+        deadline = threading.Timer(DRAIN_S, lambda: os._exit(0 if self._work.drained else EXIT_BUG))
         deadline.daemon = True
         deadline.start()
         super()._schedule_shutdown(signal)
@@ -69,6 +70,7 @@ class _Work(faust.Service):
         self._make = make
         self._hosted: Hosted | None = None
         self._running: asyncio.Task[None] | None = None
+        self.drained = False
 
     async def on_start(self) -> None:
         self._hosted = self._make()
@@ -82,8 +84,11 @@ class _Work(faust.Service):
             self._hosted.stop()
             if self._running:
                 await self._running
-            await self._hosted.close()
-        log.info("drained")
+            # From here on it is only connections that are left: one that hangs holds up nobody.
+            self.drained = True
+            log.info("drained")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hosted.close(), CLOSE_S)
 
 
 def _fail_stop(running: "asyncio.Task[None]") -> None:
