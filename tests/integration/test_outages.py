@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -10,6 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.cimpl import TopicPartition
 from msgspec import json
+from redis import Redis
+from tests.chaos.around.proxy import BLACK_HOLE, Proxy
 from tests.servers.detect import Deployment, Worker
 from tests.servers.kafka import Kafka
 from tests.servers.kafka import run_jars as run_kafka
@@ -67,10 +70,10 @@ def assert_all_are_assessed_once(kafka: Kafka) -> None:
 
 
 @contextmanager
-def kafka_on(port: int, folder: Path) -> Iterator[Kafka]:
+def kafka_on(port: int, folder: Path, behind: tuple[int, int] | None = None) -> Iterator[Kafka]:
     if not (real_is_required() or (which("java") and which("mvn"))):
         pytest.skip("needs a broker of its own: apt-get install openjdk-17-jre-headless maven")
-    with run_kafka(port, folder) as kafka:
+    with run_kafka(port, folder, behind=behind) as kafka:
         yield kafka
 
 
@@ -129,6 +132,25 @@ def test_a_redis_that_comes_back_empty_is_filled_again_from_the_log(
             send(fresh_topics, range(150, N_EVENTS))
             assert_all_are_assessed_once(fresh_topics)
             worker.stop()
+
+
+def test_a_worker_that_is_asked_to_end_while_kafka_is_silent_has_saved_all_and_ends_in_time(
+    redis_url: str, tenant: str, tmp_path: Path
+) -> None:
+    inner = free_port()
+    with Proxy(free_port(), inner) as proxy, kafka_on(free_port(), tmp_path, behind=(inner, proxy.port)) as kafka:
+        create_topics(kafka)
+        behind = replace(kafka, bootstrap_servers=f"{HOST}:{proxy.port}")
+        with Deployment(behind, redis_url, tenant, tmp_path) as detect:
+            # All that it judges is saved when it ends, and not before.
+            worker = detect(save_interval_ms=60_000)
+            send(kafka, range(100))
+            until(lambda: len(assessed(kafka)) == 100, "the events are not assessed")
+            with proxy.suffering(BLACK_HOLE):
+                worker.stop()
+    with closing(Redis.from_url(redis_url)) as redis:
+        marks = [int(redis.hget(slot, "mark") or -1) for slot in redis.scan_iter(f"{{{tenant}:*}}:slot")]
+    assert sum(mark + 1 for mark in marks) == 100
 
 
 def _says(worker: Worker, part: str) -> bool:

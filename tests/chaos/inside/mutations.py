@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from menshen.contract.topics import ASSESSMENTS, VERDICTS
 from menshen.detect.loop import Loop
 from menshen.detect.ownership.takeover import Takeover
 from menshen.shell.redis.store import Store
@@ -37,10 +38,13 @@ def _save_first() -> None:
 def _no_journal() -> None:
     """A new owner does not read what is published beyond the mark."""
 
-    async def unread(_: Takeover, __: Any) -> None:
-        return None
+    async def unread_journal(self: Takeover, owned: Any) -> None:
+        _, owned.published_end = await self._reader.span(ASSESSMENTS, owned.number)
 
-    Takeover._read_journal = Takeover._read_answers = unread  # type: ignore[method-assign]
+    async def unread_answers(self: Takeover, owned: Any) -> None:
+        _, owned.answered_end = await self._reader.span(VERDICTS, owned.number)
+
+    Takeover._read_journal, Takeover._read_answers = unread_journal, unread_answers  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
