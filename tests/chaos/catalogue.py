@@ -55,6 +55,7 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter([11], redis_lost.restored),
     Chapter([30], retention.played_again, apart=True),
     Chapter([27], gate.between_verdict_and_money, apart=True),
+    Chapter([2], zombies.with_a_whole_batch, apart=True),
     Chapter([5], poison_and_order.quarantined, apart=True),
     Chapter([31], retention.cut, apart=True),
     Chapter([33], retention.repartitioned, apart=True),

@@ -2,6 +2,7 @@
 
 from tests.chaos.around.processes import metric, resume, stopped, suspend, until
 from tests.chaos.stage import Figures, Stage
+from tests.outside.manifest import ASSESSMENTS
 from tests.servers.detect import Worker
 
 SESSION_S = 6.0
@@ -45,6 +46,25 @@ def at_any_moment(stage: Stage) -> Figures:
         stage.drained()
         stage.fleet.retire(zombie)
     return {}
+
+
+def with_a_whole_batch(stage: Stage) -> Figures:
+    """Row 2: it holds a whole batch of customers whom nobody knows yet, while others see them on shared devices."""
+    with stage.apart(n_events=3_000) as scene:
+        zombie = scene.fleet.start("--stop", "assessments.before:1", ready=False)
+        until(lambda: stopped(zombie), "no batch is judged", 40.0)
+        with scene.fleet.at_work(1):
+            scene.drained()
+            n_before = scene.watch.n_records(ASSESSMENTS)
+            resume(zombie)
+            until(lambda: scene.watch.n_records(ASSESSMENTS) > n_before, "what it held is not published")
+            zombie.wait_until_ready()
+            scene.drained()
+            scene.fleet.retire(zombie)
+        n_held = scene.watch.n_records(ASSESSMENTS) - n_before
+        found = scene.judge(scene.load.sent)
+        assert not found, f"{len(found)} discrepancies, such as {found[0]}"
+    return {"records_held": n_held}
 
 
 def _wait_for_the_heirs(stage: Stage, partitions: set[int]) -> None:
