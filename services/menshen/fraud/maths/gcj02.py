@@ -3,6 +3,7 @@
 The shift, up to 730 m, is not published; the formula below is the known reconstruction that map libraries use.
 """
 
+from functools import lru_cache
 from math import cos, pi, radians, sin, sqrt
 
 from menshen.fraud.maths.geodesy import Position
@@ -39,10 +40,12 @@ def to_gcj02(position: Position) -> Position:
     )
 
 
+@lru_cache(maxsize=1024)
 def to_wgs84(position: Position) -> Position:
     """Return the WGS-84 coordinates of a GCJ-02 position, to 1 mm; outside the box they are the same.
 
     The shift changes by less than 1 % of the way that one moves, so that taking it off again and again soon settles.
+    The newest answers are kept: several detectors ask about one fix, and handsets send a fix again.
     """
     found = position
     for _ in range(MOST_ROUNDS if is_shifted(position) else 0):

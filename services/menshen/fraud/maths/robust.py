@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 def clamp(value: float, low: float, high: float) -> float:
     """Return the value, or the bound that it passes."""
-    return max(low, min(high, value))
+    return low if value < low else high if value > high else value
 
 
 def mean_deviation(values: Sequence[float], centre: float) -> float:
     """Return the mean absolute deviation of the values from a centre, in their unit; there must be a value."""
-    return sum(abs(value - centre) for value in values) / len(values)
+    return sum([abs(value - centre) for value in values]) / len(values)
 
 
 def midmean(values: Sequence[float]) -> float:
@@ -21,8 +21,8 @@ def midmean(values: Sequence[float]) -> float:
     ----------
     Tukey, J. W. (1977), Exploratory Data Analysis, Addison-Wesley: the midmean.
     """
-    ordered, cut = sorted(values), len(values) // 4
-    middle = ordered[cut : len(ordered) - cut]
+    cut = len(values) // 4
+    middle = sorted(values)[cut : len(values) - cut] if cut else values
     return sum(middle) / len(middle)
 
 

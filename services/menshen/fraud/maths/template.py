@@ -84,14 +84,15 @@ def moved(cell: Cell, values: list[int], pace: Pace) -> Cell:
     centre = clipped_step(cell.centre, midmean(values), min(fastest, n / (n_before + n)), limit)
     deviation = mean_deviation(values, centre)
     spread = clipped_step(cell.spread, deviation, min(fastest, n / (pace.usual_weight + n_before + n)), limit)
-    counted = cell._replace(n_visits=min(_MANY, cell.n_visits + 1), n_values=min(_MANY, cell.n_values + n))
+    n_visits, n_values = min(_MANY, cell.n_visits + 1), min(_MANY, cell.n_values + n)
     if cell.n_visits < pace.anchored_visits:
-        centre, spread = round(centre), max(1, round(spread))
-        return counted._replace(centre=centre, spread=spread, anchor=centre, anchor_spread=spread)
-    reach = pace.drift * cell.anchor_spread
-    centre = clamp(centre, cell.anchor - reach, cell.anchor + reach)
-    spread = clamp(spread, cell.anchor_spread / pace.widening, cell.anchor_spread * pace.widening)
-    return counted._replace(centre=round(centre), spread=max(1, round(spread)))
+        anchor, anchor_spread = round(centre), max(1, round(spread))
+        return Cell(cell.kind, n_visits, n_values, anchor, anchor_spread, anchor, anchor_spread)
+    anchor, anchor_spread = cell.anchor, cell.anchor_spread
+    reach = pace.drift * anchor_spread
+    centre = round(clamp(centre, anchor - reach, anchor + reach))
+    spread = max(1, round(clamp(spread, anchor_spread / pace.widening, anchor_spread * pace.widening)))
+    return Cell(cell.kind, n_visits, n_values, centre, spread, anchor, anchor_spread)
 
 
 def distances(cell: Cell, values: list[int], *, least_spread: int, softening: int) -> tuple[float, ...]:

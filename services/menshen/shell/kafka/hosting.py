@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 import faust
-import uvloop
 from aiokafka.errors import KafkaError
 from mode.types import ServiceT
 
@@ -44,7 +44,8 @@ class Process(faust.Worker):
     """Runs a Faust app, and beside its agents the work that `make` makes inside the event loop."""
 
     def __init__(self, app: faust.App, make: Callable[[], Hosted]) -> None:
-        uvloop.install()
+        # Where C code ends the process, its log says what every thread was at.
+        faulthandler.enable()
         self._work = _Work(make)
         super().__init__(app, override_logging=False, redirect_stdouts=False, quiet=True)
         self.spinner = None  # it writes to the terminal even when it is told to be quiet

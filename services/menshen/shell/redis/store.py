@@ -28,7 +28,6 @@ SHARED_LIFETIME_MS = 31 * DAY_MS
 CALL_TIMEOUT_S = 5.0
 NOWHERE = -1
 _LUA = Path(__file__).parent / "lua"
-_RESET = "the handler is closed"
 _RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 _WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 R = TypeVar("R")
@@ -227,11 +226,6 @@ async def _guarded(call: Callable[[], Awaitable[R]]) -> R:
         return await call()
     except _WAIT_FOR as error:
         raise Unavailable(f"redis: {type(error).__name__}: {error}") from error
-    except RuntimeError as error:
-        # How uvloop, past the client, says that the server has reset an idle connection.
-        if _RESET in str(error):
-            raise Unavailable(f"redis: {error}") from error
-        raise
     except ResponseError as error:
         if str(error).startswith(("MISCONF", "LOADING", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
             raise Unavailable(f"redis: {error}") from error

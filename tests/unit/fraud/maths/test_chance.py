@@ -1,9 +1,44 @@
-from math import comb, log10
+from math import comb, lgamma, log, log10, pi, sqrt
+from statistics import median_low
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from menshen.fraud.maths.chance import information_bits, repetition, surprise, timer_step_ms
+from menshen.fraud.maths.chance import TIMER_STEPS_MS, information_bits, repetition, surprise, timer_step_ms
+
+STEPS_MS = st.sampled_from((1.0, *TIMER_STEPS_MS))
+SCATTERED_MS = st.lists(st.integers(-60, 500), min_size=1, max_size=60)
+CYCLES_MS = st.builds(
+    lambda delays, jitters: [delays[i % len(delays)] + jitter for i, jitter in enumerate(jitters)],
+    st.lists(st.integers(30, 200), min_size=1, max_size=9),
+    st.lists(st.sampled_from((0, 0, 0, 1, -4, 4, 5, -12, 12, 40)), min_size=1, max_size=60),
+)
+
+
+def plain_surprise(n_hits: int, n_trials: int, chance: float) -> float:
+    """Every term of the tail, in the order in which they add up."""
+    if n_hits <= chance * n_trials or chance >= 1:
+        return 0.0
+    logs = []
+    for k in range(n_hits, n_trials + 1):
+        ways = lgamma(n_trials + 1) - lgamma(k + 1) - lgamma(n_trials - k + 1)
+        logs.append((ways + k * log(chance) + (n_trials - k) * log(1 - chance)) / log(10))
+    return -max(logs) - log10(sum(10 ** (each - max(logs)) for each in logs))
+
+
+def plain_repetition(times_ms: list[int], deviation_ms: float, step_ms: float) -> float:
+    """Every time of every turn of every cycle in either window."""
+    scatter_ms, most = sqrt(deviation_ms**2 + step_ms**2 / 6), 0.0
+    for cycle in range(1, max(1, min(8, len(times_ms) // 3)) + 1):
+        medians_ms = [median_low(times_ms[first::cycle]) for first in range(cycle)]
+        away_ms = [abs(time_ms - medians_ms[i % cycle]) for i, time_ms in enumerate(times_ms)]
+        for within_ms in (max(4.0, step_ms / 2), max(12.0, step_ms / 2)):
+            n_near = sum(each < within_ms for each in away_ms) - cycle
+            chance = 2 * within_ms / (sqrt(2 * pi) * scatter_ms)
+            most = max(most, plain_surprise(n_near, len(times_ms) - cycle, chance) - log10(cycle))
+    return most
 
 
 @pytest.mark.parametrize(("n_hits", "n_trials", "chance"), [(9, 9, 0.2), (7, 20, 0.1), (40, 60, 0.5), (500, 511, 0.3)])
@@ -44,3 +79,28 @@ def test_a_coarse_clock_makes_repetition_ordinary() -> None:
     times = [100] * 12
     assert repetition(times, 22, 1) > 8
     assert repetition(times, 22, 100) < 1
+
+
+@given(st.integers(0, 512), st.integers(0, 512), st.floats(0.001, 1.2))
+def test_a_tail_is_summed_to_the_last_digit_although_not_to_its_end(n_hits: int, n_trials: int, chance: float) -> None:
+    n_hits = min(n_hits, n_trials)
+    assert surprise(n_hits, n_trials, chance) == plain_surprise(n_hits, n_trials, chance)
+
+
+@given(SCATTERED_MS | CYCLES_MS, st.sampled_from((8.0, 22.0)), STEPS_MS, st.sampled_from((0.0, 0.7, 2.5)))
+def test_what_is_not_counted_would_not_have_surprised(
+    times_ms: list[int], deviation_ms: float, step_ms: float, least: float
+) -> None:
+    expected = max(least, plain_repetition(times_ms, deviation_ms, step_ms))
+    assert repetition(times_ms, deviation_ms, step_ms, least) == expected
+
+
+@given(st.lists(st.integers(-40, 40), min_size=1, max_size=20), STEPS_MS, st.booleans())
+def test_the_coarsest_step_on_which_all_times_lie_is_found(multiples: list[int], step_ms: float, early: bool) -> None:
+    times_ms = [round(step_ms * multiple) - early * (step_ms > 5) for multiple in multiples]
+
+    def lies_on(time_ms: int, step_ms: float) -> bool:
+        return abs(time_ms - step_ms * round(time_ms / step_ms)) <= (1.0 if step_ms >= 10 else 0.0)
+
+    steps_ms = [step_ms for step_ms in TIMER_STEPS_MS if all(lies_on(time_ms, step_ms) for time_ms in times_ms)]
+    assert timer_step_ms(times_ms) == (steps_ms[0] if steps_ms else 1.0)

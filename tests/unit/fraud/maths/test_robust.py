@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from menshen.fraud.maths.robust import clamp, clipped_step, mean_deviation, midmean
 
@@ -39,3 +41,10 @@ def test_running_steps_find_the_centre_in_spite_of_outliers() -> None:
 
 def test_clamping_keeps_within_both_bounds() -> None:
     assert [clamp(value, 1, 3) for value in (0, 2, 4)] == [1, 2, 3]
+
+
+@given(st.lists(st.integers(-(2**15), 2**15), min_size=1, max_size=20))
+def test_a_midmean_is_the_mean_of_the_sorted_middle(values: list[int]) -> None:
+    cut = len(values) // 4
+    middle = sorted(values)[cut : len(values) - cut]
+    assert midmean(values) == sum(middle) / len(middle)

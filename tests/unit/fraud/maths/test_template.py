@@ -1,5 +1,10 @@
-import numpy as np
+from math import inf
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from menshen.fraud.maths.robust import clamp, clipped_step, mean_deviation, midmean
 from menshen.fraud.maths.template import Cell, Pace, distances, first_cell, moved, pack, unpack
 
 PACE = Pace()
@@ -55,3 +60,24 @@ def test_a_distance_counts_spreads_and_scatter_counts_from_four_values_on() -> N
     away, wider = distances(cell, [900, 1000, 1000, 1100], least_spread=30, softening=100)
     assert away == 0
     assert 0 < wider < 1
+
+
+@given(
+    st.builds(Cell, st.just(7), *[st.integers(0, 255)] * 2, *[st.integers(-9_000, 9_000), st.integers(1, 3_000)] * 2),
+    st.lists(st.integers(-15_000, 15_000), min_size=1, max_size=12),
+)
+def test_a_visit_moves_a_cell_step_by_step_as_its_pace_says(cell: Cell, values: list[int]) -> None:
+    fastest, limit = (1.0, inf) if cell.n_visits < PACE.first_visits else (PACE.fastest, 2.0 * cell.spread)
+    n_before, n = min(cell.n_values, PACE.memory), len(values)
+    centre = clipped_step(cell.centre, midmean(values), min(fastest, n / (n_before + n)), limit)
+    rate = min(fastest, n / (PACE.usual_weight + n_before + n))
+    spread = clipped_step(cell.spread, mean_deviation(values, centre), rate, limit)
+    after = moved(cell, values, PACE)
+    assert (after.kind, after.n_visits) == (7, min(255, cell.n_visits + 1))
+    assert after.n_values == min(255, cell.n_values + n)
+    if cell.n_visits < PACE.anchored_visits:
+        assert after[3:] == (round(centre), max(1, round(spread))) * 2
+        return
+    near = clamp(centre, cell.anchor - cell.anchor_spread, cell.anchor + cell.anchor_spread)
+    alike = clamp(spread, cell.anchor_spread / 1.5, cell.anchor_spread * 1.5)
+    assert after[3:] == (round(near), max(1, round(alike)), cell.anchor, cell.anchor_spread)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add
 from statistics import median_low
 from struct import pack
 from typing import ClassVar, NamedTuple
@@ -106,7 +107,7 @@ class InhumanTyping:
         if min(len(typing.holds), len(typing.presses) + 1) < self.shortest_visit:
             return Reading(state)
         digest = self._digest(typing)
-        replayed = bool(digest) and digest in (*_digests(state.vouched), *_digests(state.unvouched))
+        replayed = bool(digest) and (_holds(state.vouched, digest) or _holds(state.unvouched, digest))
         findings = self._doubts(typing, replayed=replayed, real_keys=visit.input_method == "keyboard")
         usual_ms = median_low(typing.presses)
         spread = mean_deviation(typing.presses, usual_ms) / max(typing.step_ms, usual_ms)
@@ -114,25 +115,33 @@ class InhumanTyping:
         return Reading(self._remember(state, digest, vouched=sighting.teaches), findings, features)
 
     def _doubts(self, typing: Typing, *, replayed: bool, real_keys: bool) -> tuple[Finding, ...]:
-        steady = self._steadiness(typing)
+        keys_per_s = typing.keys_per_s
+        rushed = keys_per_s / self.fastest_per_s / 2 if keys_per_s > self.fastest_per_s else 0.0
+        steady = self._steadiness(typing, least=0.0 if rushed else self.tolerated)
         brief = self._briefness(typing) if real_keys else 0.0
         unlikely = (max(steady, brief) - self.tolerated) / (self.certain - self.tolerated)
-        rushed = typing.keys_per_s / self.fastest_per_s / 2 if typing.keys_per_s > self.fastest_per_s else 0.0
         doubt_pm = int(CERTAIN * max(0.0, min(1.0, max(unlikely, rushed, float(replayed)))))
         if doubt_pm < 1:
             return ()
         evidence = {
             "n_keys": float(len(typing.holds)),
-            "keys_per_s": round(typing.keys_per_s, 1),
+            "keys_per_s": round(keys_per_s, 1),
             **({"replayed": 1.0} if replayed else {"unlikely": round(min(99.0, max(steady, brief)), 1)}),
         }
         return (Finding("INHUMAN_TYPING", doubt_pm, self.stands_ms, evidence),)
 
-    def _steadiness(self, typing: Typing) -> float:
-        """Return the surprise at how times repeat. Holds alone prove nothing: some keyboards report them alike."""
-        between = max(
-            repetition(times, self.steady_flight_ms, typing.step_ms) for times in (typing.flights, typing.presses)
+    def _steadiness(self, typing: Typing, least: float) -> float:
+        """Return the surprise at how times repeat; `least` where it is no more.
+
+        Holds alone prove nothing, since some keyboards report them alike: they at most double what the others do.
+        """
+        flights, presses = (
+            repetition(times, self.steady_flight_ms, typing.step_ms, least / 2)
+            for times in (typing.flights, typing.presses)
         )
+        between = max(flights, presses)
+        if 2 * between <= least:
+            return least
         return between + min(between, repetition(typing.holds, self.steady_hold_ms, typing.step_ms))
 
     def _briefness(self, typing: Typing) -> float:
@@ -156,11 +165,13 @@ class InhumanTyping:
 
 def _typing(visit: Keystroke) -> Typing:
     """Leave out runs of backspaces: one held key repeats faster, and more evenly, than fingers do."""
-    pairs = [i for i, pair in enumerate(pairwise(visit.classes)) if pair != ("b", "b")]
-    in_run = {at for i, pair in enumerate(pairwise(visit.classes)) if pair == ("b", "b") for at in (i, i + 1)}
-    holds = [hold_ms for i, hold_ms in enumerate(visit.hold_ms) if i not in in_run]
-    flights = [visit.flight_ms[i] for i in pairs]
-    presses = [visit.hold_ms[i] + visit.flight_ms[i] for i in pairs]
+    holds, flights = visit.hold_ms, visit.flight_ms
+    presses = list(map(add, holds, flights))
+    if "bb" in visit.classes:
+        pairs = [i for i, pair in enumerate(pairwise(visit.classes)) if pair != ("b", "b")]
+        in_run = {at for i, pair in enumerate(pairwise(visit.classes)) if pair == ("b", "b") for at in (i, i + 1)}
+        holds = [hold_ms for i, hold_ms in enumerate(holds) if i not in in_run]
+        flights, presses = [flights[i] for i in pairs], [presses[i] for i in pairs]
     return Typing(holds, flights, presses, timer_step_ms([*holds, *flights]))
 
 
@@ -168,6 +179,12 @@ def _digests(ring: bytes) -> tuple[bytes, ...]:
     return tuple(ring[at : at + DIGEST_BYTES] for at in range(0, len(ring), DIGEST_BYTES))
 
 
+def _holds(ring: bytes, digest: bytes) -> bool:
+    """Say whether the ring has the digest, and not just the same bytes across two others."""
+    return digest in ring and digest in _digests(ring)
+
+
 def _newest(ring: bytes, digest: bytes, n_kept: int) -> bytes:
-    others = [known for known in _digests(ring) if known != digest]
-    return b"".join([*others, digest][-n_kept:])
+    if _holds(ring, digest):
+        ring = b"".join(known for known in _digests(ring) if known != digest)
+    return (ring + digest)[-n_kept * DIGEST_BYTES :]

@@ -1,8 +1,10 @@
 """Does this subject type as he always did?"""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from operator import add
 from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
@@ -116,25 +118,28 @@ class TypingRhythm:
             return Reading(state)
         keyboard = "touch" if visit.input_method == "soft_keyboard" else "physical"
         template: Template = getattr(state, keyboard)
-        timings = _timings(visit)
-        comparison = self._compare(template, timings)
+        enrolled, teaches = self._enrolled(template), sighting.teaches
+        if not enrolled and not teaches:
+            return Reading(state)
+        cells, timings = unpack(template.cells), _timings(visit)
+        comparison = self._compare(cells, timings) if enrolled else None
         findings = self._doubts(comparison) if comparison else ()
         features = {"typing_distance": comparison.distance} if comparison else None
-        if sighting.teaches and not findings:
-            learned = self._learn(template, timings, judged=comparison is not None)
+        if teaches and not findings:
+            learned = self._learn(template, cells, timings, judged=comparison is not None)
             state = replace(state, **{keyboard: learned})
         return Reading(state, findings, features)
 
-    def _compare(self, template: Template, timings: Timings) -> Comparison | None:
-        settled = {cell.kind: cell for cell in unpack(template.cells).values() if self._settled(cell)}
+    def _compare(self, cells: Mapping[int, Cell], timings: Timings) -> Comparison | None:
+        settled = {kind: cell for kind, cell in cells.items() if self._settled(cell)}
         known = {kind: values for kind, values in timings.items() if kind in settled}
         n_keys = _n_keys(known)
-        if not self._enrolled(template) or n_keys < self.shortest_visit:
+        if n_keys < self.shortest_visit:
             return None
         seen = usual = 0.0
         for kind, values in known.items():
             parts = distances(settled[kind], values, least_spread=30, softening=100)
-            seen += sqrt(len(values)) * sum(min(LARGEST_PART, part) for part in parts)
+            seen += sqrt(len(values)) * sum([min(LARGEST_PART, part) for part in parts])
             usual += sqrt(1 + BETWEEN_VISITS * len(values)) * len(parts)
         return Comparison(seen / usual, n_keys)
 
@@ -146,15 +151,15 @@ class TypingRhythm:
         evidence = {"distance": round(comparison.distance, 2), "n_keys": float(comparison.n_keys)}
         return (Finding("TYPING_MISMATCH", doubt_pm, self.stands_ms, evidence),)
 
-    def _learn(self, template: Template, timings: Timings, *, judged: bool) -> Template:
+    def _learn(self, template: Template, cells: Mapping[int, Cell], timings: Timings, *, judged: bool) -> Template:
         """Move the cells; a visit that could not be judged by an enrolled template moves only cells still open."""
-        cells = unpack(template.cells)
+        free, after = judged or not self._enrolled(template), dict(cells)
         for kind, values in timings.items():
             cell = cells.get(kind) or first_cell(kind, values, USUAL_SPREAD[len(KINDS[kind])])
-            if judged or not self._enrolled(template) or not self._settled(cell):
-                cells[kind] = moved(cell, values, self.pace)
+            if free or not self._settled(cell):
+                after[kind] = moved(cell, values, self.pace)
         n_keys = min(self.least_keys, template.n_keys + _n_keys(timings))
-        return Template(pack(cells), min(self.least_visits, template.n_visits + 1), n_keys)
+        return Template(pack(after), min(self.least_visits, template.n_visits + 1), n_keys)
 
     def _enrolled(self, template: Template) -> bool:
         return template.n_visits >= self.least_visits and template.n_keys >= self.least_keys
@@ -163,19 +168,7 @@ class TypingRhythm:
         return cell.n_visits >= self.least_visits and cell.n_values >= self.least_values
 
 
-def _timings(visit: Keystroke) -> dict[int, list[int]]:
-    """Sort a visit's times by kind, without pauses, and without pairs of backspaces: they may be one held key."""
-    timings: dict[int, list[int]] = {}
-    for key, hold_ms in zip(visit.classes, visit.hold_ms, strict=True):
-        timings.setdefault(KINDS.index(key), []).append(10 * min(hold_ms, LONG_HOLD_MS))
-    for at, flight_ms in enumerate(visit.flight_ms):
-        pair = visit.classes[at : at + 2]
-        if pair != "bb" and abs(flight_ms) < PAUSE_MS:
-            timings.setdefault(KINDS.index(_pair_kind(pair)), []).append(10 * flight_ms)
-    return timings
-
-
-def _pair_kind(pair: str) -> str:
+def _kind_of_pair(pair: str) -> str:
     if pair in KINDS:
         return pair
     if "b" in pair:
@@ -183,5 +176,22 @@ def _pair_kind(pair: str) -> str:
     return "?d" if "d" in pair else "??"
 
 
+KIND_OF_KEY = {key: KINDS.index(key) for key in "ldsbo"}
+KIND_OF_PAIR = {a + b: KINDS.index(_kind_of_pair(a + b)) for a in KIND_OF_KEY for b in KIND_OF_KEY if a + b != "bb"}
+"""Two backspaces have none: they may be one held key."""
+
+
+def _timings(visit: Keystroke) -> Timings:
+    """Sort a visit's times by kind, without pauses."""
+    timings = defaultdict[int, list[int]](list)
+    for key, hold_ms in zip(visit.classes, visit.hold_ms, strict=True):
+        timings[KIND_OF_KEY[key]].append(10 * min(hold_ms, LONG_HOLD_MS))
+    for pair, flight_ms in zip(map(add, visit.classes, visit.classes[1:]), visit.flight_ms, strict=True):
+        kind = KIND_OF_PAIR.get(pair)
+        if kind is not None and -PAUSE_MS < flight_ms < PAUSE_MS:
+            timings[kind].append(10 * flight_ms)
+    return timings
+
+
 def _n_keys(timings: Timings) -> int:
-    return sum(len(values) for kind, values in timings.items() if len(KINDS[kind]) == 1)
+    return sum([len(values) for kind, values in timings.items() if len(KINDS[kind]) == 1])

@@ -100,13 +100,17 @@ class NightDeviceSwitching:
         return self.utc_offset_h if place is None or place.anonymous else place.longitude_deg / DEGREES_AN_HOUR
 
     def _after_login(self, state: NightDeviceSwitchingState, device: bytes, local_ms: int) -> NightDeviceSwitchingState:
+        if state.device == device:
+            return state
         by_night = local_ms % DAY_MS < self.night_ends_h * HOUR_MS
-        if not by_night or state.device in (b"", device):
+        if not by_night or not state.device:
             return replace(state, device=device)
         switches = (*state.switches, Switch(device, local_ms // DAY_MS))[-self.certain :]
         return replace(state, device=device, switches=switches)
 
     def _doubts(self, recent: list[Switch]) -> tuple[Finding, ...]:
+        if len(recent) <= self.tolerated:
+            return ()
         nights, devices = {switch.night for switch in recent}, {switch.device for switch in recent}
         often_pm = CERTAIN * (len(recent) - self.tolerated) // (self.certain - self.tolerated)
         many_pm = CERTAIN * (len(devices) - self.usual_devices) // (self.certain_devices - self.usual_devices)
@@ -120,7 +124,7 @@ class NightDeviceSwitching:
 
 def _with_meridian(state: NightDeviceSwitchingState, sighting: Sighting) -> NightDeviceSwitchingState:
     meridian_deg = _meridian_deg(sighting.event) if sighting.teaches else None
-    return state if meridian_deg is None else replace(state, meridian_deg=meridian_deg)
+    return state if meridian_deg in (None, state.meridian_deg) else replace(state, meridian_deg=meridian_deg)
 
 
 def _meridian_deg(event: Event) -> int | None:

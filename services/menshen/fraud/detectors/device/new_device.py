@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from menshen.contract.events import Challenge, Checkpoint, Device, Envelope, Login
+from menshen.contract.events import Challenge, Checkpoint, Device, Envelope, Event, Login
 from menshen.fraud.detector import CERTAIN, DetectorState, Finding, Layer, Reading
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.tagging import tag
@@ -57,28 +57,48 @@ class NewDevice:
         """Compare with the devices known before; then add this one if somebody vouches for the subject."""
         if sighting.event.device_id is None:
             return Reading(state)
-        now_ms, device = sighting.appended_ms, tag(sighting.event.device_id)
-        known = next((d for d in state.devices if d.device == device), None)
-        age_ms = max(0, now_ms - known.first_ms) if known else 0
-        findings = self._doubts(state, known, age_ms)
-        features = {"device_age_days": age_ms / DAY_MS, "n_devices": float(len(state.devices))}
-        return Reading(self._learn(state, sighting, device), findings, features)
+        devices, device = state.devices, tag(sighting.event.device_id)
+        known = _find(devices, device)
+        age_ms = max(0, sighting.appended_ms - known.first_ms) if known else 0
+        findings = self._doubts(devices, known, age_ms)
+        features = {"device_age_days": age_ms / DAY_MS, "n_devices": float(len(devices))}
+        if not _may_teach(sighting):
+            return Reading(state, findings, features)
+        newest = _vouched_for(known or KnownDevice(device, sighting.appended_ms), sighting.event)
+        return Reading(self._with_newest(state, newest), findings, features)
 
-    def _doubts(self, state: NewDeviceState, known: KnownDevice | None, age_ms: int) -> tuple[Finding, ...]:
-        others = [d for d in state.devices if d is not known]
-        settled = known is not None and (known.proven or age_ms >= self.settles_ms)
-        if settled or not others or (known and known.first_ms <= min(d.first_ms for d in others)):
+    def _doubts(self, devices: tuple[KnownDevice, ...], known: KnownDevice | None, age_ms: int) -> tuple[Finding, ...]:
+        if known and (known.proven or age_ms >= self.settles_ms):
+            return ()
+        others = [d for d in devices if d is not known]
+        if not others or (known and known.first_ms <= min([d.first_ms for d in others])):
             return ()
         evidence = {"known_devices": float(len(others)), "age_hours": round(age_ms / 3_600_000, 2)}
         return (Finding("NEW_DEVICE", CERTAIN, 0, evidence),)
 
-    def _learn(self, state: NewDeviceState, sighting: Sighting, device: bytes) -> NewDeviceState:
-        event, now_ms = sighting.event, sighting.appended_ms
-        failed = isinstance(event, Login | Challenge) and event.outcome not in ("success", "passed")
-        if not sighting.teaches or failed:
+    def _with_newest(self, state: NewDeviceState, newest: KnownDevice) -> NewDeviceState:
+        if state.devices and state.devices[-1] is newest:
             return state
-        known = next((d for d in state.devices if d.device == device), KnownDevice(device, now_ms))
-        proven = known.proven or (isinstance(event, Challenge) and event.method != "otp")
-        newest = KnownDevice(device, known.first_ms, proven)
-        others = tuple(d for d in state.devices if d.device != device)
+        others = [d for d in state.devices if d.device != newest.device]
         return NewDeviceState((*others, newest)[-self.capacity :])
+
+
+def _find(devices: tuple[KnownDevice, ...], device: bytes) -> KnownDevice | None:
+    for known in reversed(devices):
+        if known.device == device:
+            return known
+    return None
+
+
+def _may_teach(sighting: Sighting) -> bool:
+    """A login or challenge that failed is nobody's device."""
+    event = sighting.event
+    failed = isinstance(event, Login | Challenge) and event.outcome not in ("success", "passed")
+    return sighting.teaches and not failed
+
+
+def _vouched_for(known: KnownDevice, event: Event) -> KnownDevice:
+    """Return the device as it is after the event; a one-time code proves a phone number, not the person."""
+    if known.proven or not isinstance(event, Challenge) or event.method == "otp":
+        return known
+    return KnownDevice(known.device, known.first_ms, proven=True)

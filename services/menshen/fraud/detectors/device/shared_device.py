@@ -51,15 +51,20 @@ class SharedDevice:
         """Judge the counts that were observed, this event included."""
         seen = sighting.observed
         hour, day, month = seen.device_subjects_1h, seen.device_subjects_1d, seen.device_subjects_30d
-        if not max(hour, day, month):
+        most = max(hour, day, month)
+        if not most:
             return Reading(state)
         features = {"device_subjects_1d": float(day), "device_subjects_30d": float(month)}
+        findings = self._doubts(hour, day, month) if most > self.tolerated else ()
+        return Reading(state, findings, features)
+
+    def _doubts(self, hour: int, day: int, month: int) -> tuple[Finding, ...]:
         counts = ((hour, self.certain_1h, 1), (day, self.certain_1d, 24), (month, self.certain_30d, 720))
-        doubt_pm, subjects, hours = max((self._doubt_pm(n, certain), n, hours) for n, certain, hours in counts)
+        doubt_pm, subjects, hours = max([(self._doubt_pm(n, certain), n, hours) for n, certain, hours in counts])
         if doubt_pm < 1:
-            return Reading(state, (), features)
+            return ()
         evidence = {"subjects": float(subjects), "hours": float(hours)}
-        return Reading(state, (Finding("SHARED_DEVICE", doubt_pm, self.stands_ms, evidence),), features)
+        return (Finding("SHARED_DEVICE", doubt_pm, self.stands_ms, evidence),)
 
     def _doubt_pm(self, n_subjects: int, certain: int) -> int:
         return min(CERTAIN, CERTAIN * (n_subjects - self.tolerated) // (certain - self.tolerated))

@@ -47,8 +47,7 @@ class GpsIpMismatch:
 
     def step(self, state: GpsIpMismatchState, sighting: Sighting, /) -> Reading:
         """Compare the two discs, where the event has both."""
-        gps, ip = gps_disc(sighting.event), ip_disc(sighting)
-        if gps is None or ip is None:
+        if (ip := ip_disc(sighting)) is None or (gps := gps_disc(sighting.event)) is None:
             return Reading(state)
         apart_m = gap_m(gps, ip)
         features = {"gps_ip_gap_km": apart_m / 1000}

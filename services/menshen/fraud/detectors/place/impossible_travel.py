@@ -46,11 +46,17 @@ class ImpossibleTravelState(DetectorState, frozen=True, gc=False, array_like=Tru
 
 
 class Trip(NamedTuple):
-    """From one place to the next: between the centres, in what time, and how fast at the least."""
+    """From one place to the next: in what time, and how fast at the least."""
 
-    distance_m: float
+    start: Disc
+    end: Disc
     elapsed_s: float
     least_mps: float
+
+    @property
+    def distance_m(self) -> float:
+        """The distance between the centres."""
+        return haversine_m(self.start.centre, self.end.centre)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +110,17 @@ class ImpossibleTravel:
 
     def step(self, state: ImpossibleTravelState, sighting: Sighting, /) -> Reading:
         """Judge the ways from the last places; then remember these where they are believed."""
-        last = {source: place for source in (GPS, ADDRESS) if (place := getattr(state, source))}
         seen = self._places(sighting)
-        trips = {source: self._trip(last[source], seen[source]) for source in seen if source in last}
-        findings = self._doubts(trips)
+        if not seen:
+            return Reading(state)
+        last = {source: place for source in seen if (place := getattr(state, source))}
+        trips = {source: self._trip(last[source], seen[source]) for source in last}
+        fastest_mps = max([trip.least_mps for trip in trips.values()], default=0.0)
+        findings = self._doubts(trips) if fastest_mps > self.tolerated_mps else ()
         if _may_teach(sighting) and not findings:
             believed = {s: place for s, place in seen.items() if s not in last or self._replaces(last[s], place)}
-            state = replace(state, **believed)
-        features = {"travel_kmh": 3.6 * max(trip.least_mps for trip in trips.values())} if trips else None
+            state = replace(state, **believed) if believed else state
+        features = {"travel_kmh": 3.6 * fastest_mps} if trips else None
         return Reading(state, findings, features)
 
     def _places(self, sighting: Sighting) -> dict[str, Place]:
@@ -127,14 +136,14 @@ class ImpossibleTravel:
         if place.session == last.session:
             by_client_s = abs(place.occurred_s - last.occurred_s)
             elapsed_s = clamp(by_client_s, max(0, elapsed_s - self.slack_s), elapsed_s + self.slack_s)
-        least_mps = slowest_mps(last.disc, place.disc, elapsed_s + self.slack_s)
-        return Trip(haversine_m(last.disc.centre, place.disc.centre), elapsed_s, least_mps)
+        start, end = last.disc, place.disc
+        return Trip(start, end, elapsed_s, slowest_mps(start, end, elapsed_s + self.slack_s))
 
     def _doubts(self, trips: Mapping[str, Trip]) -> tuple[Finding, ...]:
         """Return the greater doubt of the two."""
         doubts_pm = {source: self._doubt_pm(source, trip) for source, trip in trips.items()}
-        source = max(doubts_pm, key=doubts_pm.__getitem__, default=GPS)
-        if doubts_pm.get(source, 0) < 1:
+        source = max(doubts_pm, key=doubts_pm.__getitem__)
+        if doubts_pm[source] < 1:
             return ()
         trip = trips[source]
         evidence = {

@@ -5,8 +5,10 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.fraud.detectors.behaviour.typists import Typist, on_clock, typed
 
+from menshen.contract.events import Keystroke
 from menshen.fraud.detector import Reading
 from menshen.fraud.detectors.behaviour.inhuman_typing import InhumanTyping, InhumanTypingState
+from menshen.fraud.maths.chance import repetition, timer_step_ms
 from menshen.fraud.sighting import Sighting
 
 DETECTOR, NOTHING_KNOWN = InhumanTyping(), InhumanTypingState()
@@ -134,3 +136,35 @@ def test_features_measure_rate_and_spread() -> None:
     assert even == {"typing_keys_per_s": 10_000 / 1_991, "typing_spread": 0.0}
     assert human is not None
     assert human["typing_spread"] > 0.1
+
+
+@pytest.mark.parametrize("flight_ms", [-15, 30, 113])
+@pytest.mark.parametrize("jitter_ms", [0, 1, 3, 6, 9, 12, 20, 40])
+def test_holds_double_the_surprise_at_most_and_people_spare_their_count(flight_ms: int, jitter_ms: int) -> None:
+    for n_keys in (12, 15, 19, 24, 40):
+        visit = robot(n_keys, jitter_ms, flight_ms=flight_ms)
+        event = visit.event
+        assert isinstance(event, Keystroke)
+        presses = [hold + flight for hold, flight in zip(event.hold_ms, event.flight_ms, strict=False)]
+        step_ms = timer_step_ms([*event.hold_ms, *event.flight_ms])
+        between = max(repetition(times, 22, step_ms) for times in (event.flight_ms, presses))
+        steady = between + min(between, repetition(event.hold_ms, 8, step_ms))
+        keys_per_s = 1000 * len(presses) / (max(0, sum(presses)) + step_ms)
+        expected = max((steady - 5) / 5, keys_per_s / 50 if keys_per_s > 25 else 0)
+        assert doubt(visit) == int(1000 * max(0, min(1, expected)))
+        for finding in look(visit).findings:
+            assert finding.evidence["unlikely"] == round(min(99.0, steady), 1)
+
+
+def test_a_digest_across_two_others_is_no_replay() -> None:
+    times = person().times(14)
+    digest = look(typed(*times)).state.vouched
+    assert doubt(typed(*times), InhumanTypingState(vouched=b"\0" * 3 + digest + b"\0" * 5)) == 0
+    assert doubt(typed(*times), InhumanTypingState(vouched=b"\0" * 8 + digest + b"\0" * 8)) == 1000
+
+
+def test_a_visit_that_comes_again_is_the_newest_once_more() -> None:
+    first, second = (typed(*person(seed).times(14)) for seed in (1, 2))
+    once, other = look(first).state.vouched, look(second).state.vouched
+    state = look(first, look(second, look(first).state).state).state
+    assert state.vouched == other + once

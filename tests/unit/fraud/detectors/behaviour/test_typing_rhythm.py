@@ -1,10 +1,13 @@
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.fraud.detectors.behaviour.typists import SENTENCE, Typist, on_clock, typed
 
-from menshen.fraud.detectors.behaviour.typing_rhythm import TypingRhythm, TypingRhythmState
-from menshen.fraud.maths.template import Pace
+from menshen.fraud.detectors.behaviour.typing_rhythm import KINDS, TypingRhythm, TypingRhythmState
+from menshen.fraud.maths.robust import midmean
+from menshen.fraud.maths.template import Pace, unpack
 from menshen.fraud.sighting import Sighting
 
 DETECTOR = TypingRhythm()
@@ -106,6 +109,11 @@ def test_a_visit_that_nobody_vouches_for_or_that_comes_late_teaches_nothing(said
     assert DETECTOR.step(state, typist().visit(**said)).state == state
 
 
+@pytest.mark.parametrize("said", [{"assurance": "claimed"}, {"occurred_ms": -301_000}])
+def test_a_visit_that_nobody_vouches_for_or_that_comes_late_is_doubted_all_the_same(said: dict[str, object]) -> None:
+    assert doubt(enrolled(typist()), typist(2, hold_ms=180, flight_ms=300).visit(**said)) > 0
+
+
 def test_a_visit_that_is_doubted_teaches_nothing() -> None:
     state = enrolled(typist())
     assert DETECTOR.step(state, typist(2, hold_ms=180, flight_ms=300).visit()).state == state
@@ -146,3 +154,23 @@ def test_a_template_of_every_kind_of_key_on_two_keyboards_stays_under_300_bytes(
         classes = "".join(rng.choice(list("ldsbo"), 60))
         state = DETECTOR.step(state, Typist(rng).visit(classes, input_method=method)).state
     assert 200 < len(msgspec.msgpack.encode(state)) < 300
+
+
+PAIRS_OF_THEIR_OWN = ("ll", "dd", "ls", "sl")
+
+
+@given(st.lists(st.tuples(st.sampled_from("ldsbo"), st.integers(0, 2_000), st.integers(-60, 3_000)), min_size=8))
+def test_times_are_sorted_by_key_and_pair_without_pauses_and_held_backspaces(keys: list[tuple[str, int, int]]) -> None:
+    classes = "".join(key for key, _, _ in keys)
+    seen: dict[str, list[int]] = {}
+    for key, hold_ms, _ in keys:
+        seen.setdefault(key, []).append(10 * min(hold_ms, 1_000))
+    for at, (_, _, flight_ms) in enumerate(keys[:-1]):
+        pair = classes[at : at + 2]
+        if pair != "bb" and flight_ms < 1_500:
+            rare = "?b" if pair[1] == "b" else "b?" if pair[0] == "b" else "?d" if "d" in pair else "??"
+            seen.setdefault(pair if pair in PAIRS_OF_THEIR_OWN else rare, []).append(10 * flight_ms)
+    visit = typed([hold_ms for _, hold_ms, _ in keys], [flight_ms for _, _, flight_ms in keys[:-1]], classes)
+    cells = unpack(knowing(visit).physical.cells).values()
+    learned = {KINDS[cell.kind]: (cell.n_values, cell.centre) for cell in cells}
+    assert learned == {kind: (len(values), round(midmean(values))) for kind, values in seen.items()}

@@ -89,6 +89,10 @@ def test_three_switches_in_three_nights_are_not_often_even_among_many_devices() 
     assert doubt([switched(night, device) for night, device in enumerate("abcd")]) == 0
 
 
+def test_a_fourth_switch_is_one_too_many() -> None:
+    assert doubt([switched(night, device) for night, device in enumerate("abcde")]) == 200
+
+
 def test_the_next_login_on_the_same_device_is_no_switch() -> None:
     assert after(*nights(4, "aaa")).switches == ()
     assert after(*nights(1, "aabbbb")).switches == after(*nights(1, "ab")).switches

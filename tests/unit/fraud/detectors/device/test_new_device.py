@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed
 from menshen.contract.events import Challenge, Login
@@ -86,3 +87,18 @@ def test_of_too_many_devices_the_one_unused_longest_is_forgotten() -> None:
 def test_a_clock_that_goes_back_does_not_give_a_device_a_negative_age() -> None:
     reading = DETECTOR.step(knowing(login(DAY_MS)), login(0))
     assert reading.features == {"device_age_days": 0.0, "n_devices": 1.0}
+
+
+def test_the_device_used_last_leaves_everything_as_it_was() -> None:
+    state = knowing(login(0), login(1, "laptop"), login(2))
+    assert DETECTOR.step(state, login(3)).state == state
+
+
+def test_a_proof_is_remembered_once_and_a_one_time_code_is_none() -> None:
+    code = challenge(2, "laptop", "passed")
+    code = replace(code, event=replace(code.event, method="otp", assurance="authenticated"))
+    state = knowing(login(0), login(1, "laptop"), code)
+    assert [device.proven for device in state.devices] == [False, False]
+    state = knowing(login(0), login(1, "laptop"), challenge(2, "laptop", "passed"), code, login(3, "laptop"))
+    assert [device.proven for device in state.devices] == [False, True]
+    assert [device.first_ms for device in state.devices] == [0, 1]
