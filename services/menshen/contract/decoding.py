@@ -41,20 +41,35 @@ def decode_event(value: bytes | None) -> Event:
         raise Undecodable(RejectReason.MALFORMED, "the record has no value")
     if len(value) > MAX_BYTES:
         raise Undecodable(RejectReason.OVERSIZED, f"{len(value)} bytes, at most {MAX_BYTES} are read")
-    if value.count(b"[") + value.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise Undecodable(RejectReason.MALFORMED, f"nested more than {MAX_DEPTH} deep")
     try:
         event: Event = _EVENT.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        _refuse_depth(value)
         _explain(value, error)
-    if b"\\" in value or value.count(b":") != encode_event(event).count(b":"):
-        _refuse_duplicate_keys(value)  # without escapes, a name more than the event needs is a colon more
+    if _says_more_than(value, event):
+        _refuse_depth(value)
+        _refuse_duplicate_keys(value)
     return event
 
 
 def encode_event(event: Event) -> bytes:
     """Encode an event as the record value that `decode_event` reads back."""
     return _ENCODER.encode(event)
+
+
+def _says_more_than(value: bytes, event: Event) -> bool:
+    """Say whether a record may hold names that its event does not need: another's field, or one that stands twice.
+
+    Without escapes, a name more than the event needs is a colon more. What an event needs nests nowhere near
+    `MAX_DEPTH`, so that a record without more does not either.
+    """
+    needed = encode_event(event)
+    return value != needed and (b"\\" in value or value.count(b":") != needed.count(b":"))
+
+
+def _refuse_depth(value: bytes) -> None:
+    if value.count(b"[") + value.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Undecodable(RejectReason.MALFORMED, f"nested more than {MAX_DEPTH} deep")
 
 
 def _depth(value: bytes) -> int:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple, get_args
-from uuid import UUID
+
+from msgspec import Struct
 
 from menshen.contract.assessment import Reason, Versions
 from menshen.contract.events import Checkpoint, Event, Login, Override, Step
@@ -22,9 +23,11 @@ MAX_ALLOWS = 3
 ASSURANCE = "assurance"
 """Named as missing where nobody vouches for the person at a checkpoint."""
 _STEPS: tuple[Step, ...] = get_args(Step)
+_DECISION_POINTS = frozenset({Login, Checkpoint})
+_REMEMBERED = tuple(field for field in OpenAllow.__struct_fields__ if field in Verdict.__struct_fields__)
 
 
-class Case(NamedTuple):
+class Case(Struct, frozen=True, gc=False):
     """What stands against (or for) the subject at a decision: the findings that weigh, and what they amount to.
 
     `exceeded` is what the limits that the amount exceeds ask for.
@@ -40,7 +43,7 @@ class Case(NamedTuple):
 def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
     """Return the expected sources of which the visit has sent no alternative, and whether anybody vouches at all."""
     seen = seen_in(visit)
-    unseen = tuple(expected for expected in point.expects if not set(expected.split("|")) & seen)
+    unseen = tuple([expected for expected in point.expects if seen.isdisjoint(expected.split("|"))])
     unvouched = isinstance(event, Checkpoint) and event.assurance == "claimed"
     return (ASSURANCE, *unseen) if unvouched else unseen
 
@@ -54,8 +57,9 @@ def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None 
     by_score = point.thresholds_for(amount).decision(score_of(case.reasons))
     floors = [
         floor.decision
+        for finding in case.findings
         for floor in policy.floors
-        if any(f.code == floor.code and f.doubt_pm >= floor.from_doubt_pm for f in case.findings)
+        if finding.code == floor.code and finding.doubt_pm >= floor.from_doubt_pm
     ]
     by_missing: Decision = point.when_missing if set(case.missing) - {ASSURANCE} else "allow"
     by_assurance: Decision = "step_up" if ASSURANCE in case.missing else "allow"
@@ -77,7 +81,7 @@ def attempt_key(question: Checkpoint | Override) -> bytes:
 
 def within_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) -> Decision:
     """Return the decision, or the graver one that this attempt has met before."""
-    return gravest(decision, *(attempt.decision for attempt in attempts if attempt.key == key))
+    return gravest(decision, *[attempt.decision for attempt in attempts if attempt.key == key])
 
 
 def with_attempt(attempts: tuple[Attempt, ...], fresh: Attempt, *, claimed: bool) -> tuple[Attempt, ...]:
@@ -85,8 +89,10 @@ def with_attempt(attempts: tuple[Attempt, ...], fresh: Attempt, *, claimed: bool
 
     An allow needs no memory, since every decision is at least as grave.
     """
-    others = tuple(attempt for attempt in attempts if attempt.key != fresh.key)
-    if fresh.decision == "allow" or (claimed and len(others) >= MAX_ATTEMPTS):
+    if fresh.decision == "allow":
+        return attempts
+    others = [attempt for attempt in attempts if attempt.key != fresh.key]
+    if claimed and len(others) >= MAX_ATTEMPTS:
         return attempts
     before = next((attempt.codes for attempt in attempts if attempt.key == fresh.key), 0)
     return (*others, Attempt(fresh.key, fresh.decision, before | fresh.codes))[-MAX_ATTEMPTS:]
@@ -128,16 +134,16 @@ def _bound_to(event: Event) -> dict[str, Any]:
 
 def is_decision_point(sighting: Sighting) -> bool:
     """Say whether an event is answered by a verdict."""
-    return isinstance(sighting.event, Login | Checkpoint)
+    return type(sighting.event) in _DECISION_POINTS
 
 
 def with_allow(allows: Iterable[OpenAllow], verdict: Verdict, seen: Seen | None = None) -> tuple[OpenAllow, ...]:
     """Remember an application's allow until it expires; beyond the window the earliest steps give way first."""
-    kept = tuple(allow for allow in allows if allow.expires_ms > verdict.decided_ms)
+    kept = tuple([allow for allow in allows if allow.expires_ms > verdict.decided_ms])
     if verdict.decision != "allow" or verdict.application_id is None:
         return kept
-    remembered = {field: getattr(verdict, field) for field in OpenAllow.__struct_fields__ if hasattr(verdict, field)}
-    fresh = OpenAllow(UUID(verdict.verdict_id).bytes, **remembered, seen=seen)
+    remembered: dict[str, Any] = {field: getattr(verdict, field) for field in _REMEMBERED}
+    fresh = OpenAllow(bytes.fromhex(verdict.verdict_id.replace("-", "")), **remembered, seen=seen)
     ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.step), allow.expires_ms))
     return tuple(ranked[-MAX_ALLOWS:])
 

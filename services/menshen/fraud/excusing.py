@@ -1,7 +1,7 @@
 """What excuses a doubt: a challenge that was passed, or a decision that people made; each only what it was about."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -34,8 +34,12 @@ def exempt(subject: Subject, sighting: Sighting, policy: Policy) -> Subject:
 
 def answered(exemptions: Iterable[Exemption], device: bytes, now_ms: int, policy: Policy) -> set[str]:
     """Return the codes that passed challenges answer on a device."""
-    live = (e for e in exemptions if e.device == device and e.until_ms > now_ms)
-    return {code for e in live for rule in (policy.challenges.get(e.method),) if rule for code in rule.answers}
+    codes: set[str] = set()
+    for exemption in exemptions:
+        if exemption.device == device and exemption.until_ms > now_ms:
+            rule = policy.challenges.get(exemption.method)
+            codes.update(rule.answers if rule else ())
+    return codes
 
 
 def overrule(subject: Subject, sighting: Sighting, policy: Policy) -> Subject:
@@ -62,8 +66,10 @@ def overrule(subject: Subject, sighting: Sighting, policy: Policy) -> Subject:
     return _with_ruling(subject, sighting, event, seen, policy) if enough and sighting.teaches else subject
 
 
-def ruling_on(rulings: Iterable[Ruling], question: Checkpoint, now_ms: int) -> Ruling | None:
+def ruling_on(rulings: Sequence[Ruling], question: Checkpoint, now_ms: int) -> Ruling | None:
     """Return what people decided about a question: a block holds for all attempts, an allow for those after its own."""
+    if not rulings:
+        return None
     key = _question_key(question)
     live = (ruling for ruling in rulings if ruling.key == key and ruling.until_ms > now_ms)
     return next((r for r in live if r.seen is None or question.attempt > r.attempt), None)

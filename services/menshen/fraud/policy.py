@@ -83,8 +83,11 @@ class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def exceeded(self, question: Checkpoint) -> dict[ExposureLimit, Decimal]:
         """Return the limits that the amount exceeds together with what goes before it, each with that total."""
-        totals = {limit: total_of(question, limit.of, limit.over) for limit in self.exposure}
-        return {limit: total for limit, total in totals.items() if total > Decimal(limit.above)}
+        return {
+            limit: total
+            for limit in self.exposure
+            if (total := total_of(question, limit.of, limit.over)) > Decimal(limit.above)
+        }
 
 
 def total_of(question: Checkpoint, of: str, over: str) -> Decimal:

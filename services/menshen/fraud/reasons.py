@@ -136,12 +136,17 @@ REASONS: Mapping[str, Explanation] = {
 }
 
 
+_BITS: Mapping[str, int] = {code: 1 << place for place, code in enumerate(REASONS)}
+
+
 def bits_of(codes: Iterable[str]) -> int:
     """Return a set of codes as bits, by their places in the catalogue; a code without an entry has none."""
-    given = set(codes)
-    return sum(1 << place for place, code in enumerate(REASONS) if code in given)
+    bits = 0
+    for code in codes:
+        bits |= _BITS.get(code, 0)
+    return bits
 
 
 def codes_of(bits: int) -> set[str]:
     """Return the codes whose bits are set."""
-    return {code for place, code in enumerate(REASONS) if bits >> place & 1}
+    return {code for code, bit in _BITS.items() if bits & bit}

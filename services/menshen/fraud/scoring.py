@@ -5,8 +5,7 @@ so on; layers add up, since they fail independently. The learned scores form a l
 The points of the reasons are what was added: their sum is the score, up to the cap.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from menshen.contract.assessment import Reason
@@ -31,37 +30,41 @@ def learned_findings(risk_pm: int, anomaly_pm: int, learned: Learned) -> tuple[F
 
 def exposure_findings(exceeded: Mapping[ExposureLimit, Decimal]) -> tuple[Finding, ...]:
     """Return one finding for all limits that are exceeded; its figures are for people, the comparison was exact."""
-    figures = dict[str, float]()
+    if not exceeded:
+        return ()
+    figures: dict[str, float] = {}
     for limit, total in sorted(exceeded.items(), key=lambda one: Decimal(one[0].above)):
         what = f"{limit.of}_{limit.over}"
         figures |= {f"{what}_total": float(total), f"{what}_limit": float(limit.above)}
-    return (Finding(EXPOSURE, CERTAIN, 0, figures),) if exceeded else ()
+    return (Finding(EXPOSURE, CERTAIN, 0, figures),)
 
 
-def weigh(findings: Iterable[Finding], layers: Mapping[str, str], policy: Policy) -> tuple[Reason, ...]:
+def weigh(findings: Sequence[Finding], layers: Mapping[str, str], policy: Policy) -> tuple[Reason, ...]:
     """Return one reason a code, most points first; a code that was found twice counts once, at its strongest."""
+    if not findings:
+        return ()
     strongest: dict[str, Finding] = {}
     for finding in findings:
-        if finding.code not in strongest or strongest[finding.code].doubt_pm < finding.doubt_pm:
+        known = strongest.get(finding.code)
+        if known is None or known.doubt_pm < finding.doubt_pm:
             strongest[finding.code] = finding
-    by_layer: dict[str, list[Reason]] = defaultdict(list)
-    for code, finding in strongest.items():
-        points = policy.weights[code] * finding.doubt_pm // 1000
+    found = [(policy.weights[code] * finding.doubt_pm // 1000, code) for code, finding in strongest.items()]
+    found.sort(key=_most_points_first)
+    n_stronger: dict[str, int] = {}
+    discounted: list[tuple[int, str]] = []
+    for points, code in found:
         layer = layers.get(code) or OTHER_LAYERS[code]
-        by_layer[layer].append(Reason(code=code, points=points, evidence=finding.evidence))
-    discounted = (reason for reasons in by_layer.values() for reason in _discount(reasons))
-    return tuple(sorted(discounted, key=_most_points_first))
+        rank = n_stronger.get(layer, 0)
+        n_stronger[layer] = rank + 1
+        discounted.append((points >> rank, code))
+    discounted.sort(key=_most_points_first)
+    return tuple([Reason(code=code, points=points, evidence=strongest[code].evidence) for points, code in discounted])
 
 
 def score_of(reasons: Iterable[Reason]) -> int:
     """Return the sum of the points, at most `MAX_SCORE`."""
-    return min(MAX_SCORE, sum(reason.points for reason in reasons))
+    return min(MAX_SCORE, sum([reason.points for reason in reasons]))
 
 
-def _discount(reasons: list[Reason]) -> Iterable[Reason]:
-    for rank, reason in enumerate(sorted(reasons, key=_most_points_first)):
-        yield Reason(code=reason.code, points=reason.points >> rank, evidence=reason.evidence)
-
-
-def _most_points_first(reason: Reason) -> tuple[int, str]:
-    return -reason.points, reason.code
+def _most_points_first(found: tuple[int, str]) -> tuple[int, str]:
+    return -found[0], found[1]

@@ -1,7 +1,7 @@
 """The domain's one step, (subject, sighting, rules) -> (subject, records); it reads as an event is judged."""
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from menshen.contract.assessment import Assessment, Versions
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import Checkpoint, Event, Override, Step
+from menshen.contract.events import FAMILIES, Checkpoint, Envelope, Event, Override, Step
 from menshen.contract.identifiers import record_id
 from menshen.contract.verdict import SEVERITY, Decision, Verdict
 from menshen.fraud.deciding import (
@@ -45,6 +45,7 @@ from menshen.fraud.visits import (
     keep_visits,
     layout_of,
     vector_of,
+    visit_of,
     weighing_on,
     with_sighting,
 )
@@ -59,6 +60,11 @@ class Rules:
     policy: Policy
     model: Model | None
     geo: str = ""
+
+    @cached_property
+    def listening(self) -> Mapping[type[Envelope], tuple[Detector[Any], ...]]:
+        """The detectors that listen to each family."""
+        return {family: tuple(each for each in self.detectors if family in each.listens) for family in FAMILIES}
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -93,12 +99,13 @@ class Outcome(NamedTuple):
 
 def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     """Judge one event by what is known of its subject, and learn from it."""
-    assessment_id = record_id(rules.tenant, sighting.event.subject_id, sighting.event.event_id, "assessment")
-    key, content = bytes.fromhex(assessment_id[:8] + assessment_id[9:13] + assessment_id[14:18]), _content(sighting)
+    event = sighting.event
+    assessment_id = record_id(rules.tenant, event.subject_id, event.event_id, "assessment")
+    key, content = _first_8_bytes(assessment_id), sighting.content_crc.to_bytes(4, "big")
     known = subject.content_of(key)
     if known is not None:
         return Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
-    subject = subject.with_event(key, content, claimed=sighting.event.assurance == "claimed")
+    subject = subject.with_event(key, content, claimed=event.assurance == "claimed")
     subject, visit, findings = _look(subject, sighting, rules)
     case = _case(subject, sighting, visit, findings, rules)
     subject, verdicts = _answer(subject, sighting, case, rules)
@@ -106,8 +113,8 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     return Outcome(subject, _assessment(assessment_id, sighting, case, visit, rules), verdicts)
 
 
-def _content(sighting: Sighting) -> bytes:
-    return sighting.content_crc.to_bytes(4, "big")
+def _first_8_bytes(record_id: str) -> bytes:
+    return bytes.fromhex(record_id[:18].replace("-", ""))
 
 
 def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, Visit, list[Finding]]:
@@ -115,17 +122,16 @@ def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, 
 
     The visit that is returned has all that this event brought, also where that is not remembered.
     """
-    states, features, fresh = dict(subject.states), dict[str, float](), list[Finding]()
-    family = type(sighting.event)
-    for detector in rules.detectors:
-        if family in detector.listens:
-            reading = detector.step(subject.state_of(detector.name, detector.state), sighting)
-            states[detector.name] = reading.state
-            features.update(reading.features or {})
-            fresh.extend(reading.findings)
+    states, fresh = dict(subject.states), list[Finding]()
+    features: dict[str, float] = {}
+    for detector in rules.listening[type(sighting.event)]:
+        reading = detector.step(subject.state_of(detector.name, detector.state), sighting)
+        states[detector.name] = reading.state
+        features.update(reading.features or {})
+        fresh.extend(reading.findings)
     session, now_ms = tag(sighting.event.session_id), sighting.appended_ms
     visits = subject.visits if subject.layout == rules.layout else _without_features(subject.visits)
-    visit = next((v for v in visits if v.session == session), Visit(session, now_ms))
+    visit = visit_of(visits, session, now_ms)
     kept, visit = counts_for(visit, sighting), with_sighting(visit, sighting, features, rules.features)
     findings = [*fresh, *weighing_on(subject.standing, session, now_ms)]
     changed = replace(
@@ -152,20 +158,31 @@ def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Fin
             findings = [*findings, *learned_findings(int(scores.risk[0]), int(scores.anomaly[0]), rules.policy.learned)]
         except ModelError:
             degraded = True
-    event, point = sighting.event, rules.policy.at(_step_of(sighting))
-    missing = missing_of(event, visit, point) if is_decision_point(sighting) else ()
-    exceeded = point.exceeded(event) if isinstance(event, Checkpoint) else {}
-    by_limits = gravest("allow", *(limit.decision for limit in exceeded))
-    whole = Case((*findings, *exposure_findings(exceeded)), (), missing, degraded, by_limits)
+    case = Case(tuple(findings), (), degraded=degraded)
+    if is_decision_point(sighting):
+        case = _asked(case, sighting, visit, rules.policy)
     excused = answered(subject.exemptions, visit.device, sighting.appended_ms, rules.policy)
+    whole = replace(case, reasons=weigh(case.findings, rules.layers, rules.policy))
     return _without(whole, excused, rules)
+
+
+def _asked(case: Case, sighting: Sighting, visit: Visit, policy: Policy) -> Case:
+    """Add what the question itself brings: the evidence that did not come, and the limits that its amount exceeds."""
+    event, point = sighting.event, policy.at(_step_of(sighting))
+    missing = missing_of(event, visit, point)
+    exceeded = point.exceeded(event) if isinstance(event, Checkpoint) else {}
+    by_limits = gravest("allow", *[limit.decision for limit in exceeded])
+    findings = (*case.findings, *exposure_findings(exceeded))
+    return replace(case, findings=findings, missing=missing, exceeded=by_limits)
 
 
 def _without(case: Case, codes: Container[str], rules: Rules) -> Case:
     """Return the case as it is when some codes weigh nothing; what is left counts as though it stood alone."""
-    weighing = tuple(finding for finding in case.findings if finding.code not in codes)
+    weighing = tuple([finding for finding in case.findings if finding.code not in codes])
+    if len(weighing) == len(case.findings):
+        return case
     exceeded: Decision = "allow" if EXPOSURE in codes else case.exceeded
-    return case._replace(findings=weighing, reasons=weigh(weighing, rules.layers, rules.policy), exceeded=exceeded)
+    return replace(case, findings=weighing, reasons=weigh(weighing, rules.layers, rules.policy), exceeded=exceeded)
 
 
 def _step_of(sighting: Sighting) -> Step | None:
@@ -182,9 +199,10 @@ def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
         ruling = ruling_on(subject.rulings, event, sighting.appended_ms)
         seen = ruling.seen if ruling else None
         decision = "block" if ruling and not seen else _decision(case, point, amount_of(event), seen, rules)
-        decision = within_attempt(subject.attempts, attempt_key(event), decision)
-        codes = bits_of(finding.code for finding in case.findings) if sighting.teaches else 0
-        fresh, claimed = Attempt(attempt_key(event), decision, codes), event.assurance == "claimed"
+        attempt = attempt_key(event)
+        decision = within_attempt(subject.attempts, attempt, decision)
+        codes = bits_of([finding.code for finding in case.findings]) if sighting.teaches else 0
+        fresh, claimed = Attempt(attempt, decision, codes), event.assurance == "claimed"
         subject = replace(subject, attempts=with_attempt(subject.attempts, fresh, claimed=claimed))
     else:
         decision = decide(case, point, rules.policy)
@@ -197,9 +215,12 @@ def _decision(case: Case, point: DecisionPoint, amount: str | None, seen: Seen |
 
     Nobody can vouch for the person in the customer's stead: where that is missing, it is asked for all the same.
     """
-    found = case._replace(missing=tuple(each for each in case.missing if each == ASSURANCE))
-    if seen is None or SEVERITY[decide(found, point, rules.policy, amount)] > seen.gravity:
-        return decide(case, point, rules.policy, amount)
+    decision = decide(case, point, rules.policy, amount)
+    if seen is None:
+        return decision
+    found = replace(case, missing=tuple([each for each in case.missing if each == ASSURANCE]))
+    if SEVERITY[decide(found, point, rules.policy, amount)] > seen.gravity:
+        return decision
     known = codes_of(seen.codes) - set(rules.policy.override.never)
     return decide(_without(found, known, rules), point, rules.policy, amount)
 
@@ -211,9 +232,9 @@ def _revoke(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
     """
     if not subject.allows or sighting.event.assurance == "claimed":
         return subject, ()
-    case = _without(case, (EXPOSURE,), rules)._replace(missing=())
+    case = replace(_without(case, (EXPOSURE,), rules), missing=())
     kept, revoked = list[OpenAllow](), list[Verdict]()
-    for allow in (a for a in subject.allows if a.expires_ms > sighting.appended_ms):
+    for allow in [each for each in subject.allows if each.expires_ms > sighting.appended_ms]:
         decision = _again(allow, sighting.event, case, rules)
         if is_grave(decision):
             revoked.append(revocation(sighting, case, decision, allow, rules.author))
@@ -249,4 +270,4 @@ def _assessment(assessment_id: str, sighting: Sighting, case: Case, visit: Visit
 
 
 def _features(visit: Visit, n_features: int) -> tuple[float | None, ...]:
-    return tuple(None if math.isnan(value) else value for value in vector_of(visit, n_features))
+    return tuple([None if math.isnan(value) else value for value in vector_of(visit, n_features)])

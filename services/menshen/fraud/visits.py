@@ -3,7 +3,9 @@
 import math
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from menshen.contract.events import Device, Event, Keystroke, Location, Login, Pointer
 from menshen.fraud.detector import Finding
@@ -39,6 +41,14 @@ def seen_in(visit: Visit) -> set[str]:
     return {source for bit, source in enumerate(SOURCES) if visit.seen >> bit & 1}
 
 
+def visit_of(visits: Iterable[Visit], session: bytes, now_ms: int) -> Visit:
+    """Return the visit that a session has paid so far, or one that begins now."""
+    for visit in visits:
+        if visit.session == session:
+            return visit
+    return Visit(session, now_ms)
+
+
 def layout_of(features: tuple[str, ...]) -> int:
     """Return a number that changes when the features or their order do: packed values are then read as absent."""
     return zlib.crc32("\n".join(features).encode())
@@ -53,7 +63,8 @@ def with_sighting(visit: Visit, sighting: Sighting, features: Mapping[str, float
     if features:
         row = vector_of(visit, len(order))
         for i, name in enumerate(order):
-            row[i] = features.get(name, row[i])
+            if name in features:
+                row[i] = features[name]
         values = row.tobytes()
     vouched, device_id = visit.vouched or sighting.teaches, sighting.event.device_id
     device = visit.device if device_id is None else tag(device_id)
@@ -76,8 +87,13 @@ def vector_of(visit: Visit, n_features: int) -> "array[float]":
     return array("d", visit.features)
 
 
-def keep_visits(visits: Iterable[Visit], current: Visit) -> tuple[Visit, ...]:
-    """Keep the newest visits. Those that nobody vouches for have a place of their own, where they displace no other."""
+def keep_visits(visits: Sequence[Visit], current: Visit) -> tuple[Visit, ...]:
+    """Keep the newest visits. Those that nobody vouches for have a place of their own, where they displace no other.
+
+    `visits` is what was kept before: the one that comes last goes on without a new ranking.
+    """
+    if visits and visits[-1].session == current.session:
+        return (*visits[:-1], current)
     others = [visit for visit in visits if visit.session != current.session]
     ranked = sorted((*others, current), key=lambda visit: (visit.last_ms, visit.session))
     claimed = [visit for visit in ranked if not visit.vouched][-MAX_CLAIMED_VISITS:]
@@ -85,27 +101,30 @@ def keep_visits(visits: Iterable[Visit], current: Visit) -> tuple[Visit, ...]:
 
 
 def keep_standing(
-    standing: Iterable[Standing], findings: Iterable[Finding], sighting: Sighting
+    standing: tuple[Standing, ...], findings: Iterable[Finding], sighting: Sighting
 ) -> tuple[Standing, ...]:
     """Drop what has run out, add what stands from now on: one a code and session, the strongest; bounded.
 
     A doubt about a mere claim stays with the session that made it, whatever the detector says: anyone can name anyone.
+    `standing` is what was kept before: where nothing changes, it is returned as it is.
     """
     now_ms, session = sighting.appended_ms, tag(sighting.event.session_id)
     vouched = sighting.event.assurance != "claimed"
-    live = (s for s in standing if s.until_ms > now_ms)
-    kept = {(s.finding.code, s.session): _vouched(s) if vouched and s.session == session else s for s in live}
-    for finding in findings:
-        if finding.stands_ms > 0:
-            where = b"" if finding.subject_wide and vouched else session
-            fresh = Standing(finding, where, now_ms + finding.stands_ms, vouched)
-            kept[finding.code, where] = _graver(kept.get((finding.code, where), fresh), fresh)
+    lasting = [finding for finding in findings if finding.stands_ms > 0]
+    live = tuple([_vouched(s) if vouched and s.session == session else s for s in standing if s.until_ms > now_ms])
+    if not lasting and live == standing:
+        return standing
+    kept = {(s.finding.code, s.session): s for s in live}
+    for finding in lasting:
+        where = b"" if finding.subject_wide and vouched else session
+        fresh = Standing(finding, where, now_ms + finding.stands_ms, vouched)
+        kept[finding.code, where] = _graver(kept.get((finding.code, where), fresh), fresh)
     ranked = sorted(kept.values(), key=lambda s: (s.vouched, s.finding.doubt_pm, s.until_ms, s.finding.code, s.session))
     return tuple(ranked[-MAX_STANDING:])
 
 
 def _vouched(standing: Standing) -> Standing:
-    return Standing(standing.finding, standing.session, standing.until_ms, vouched=True)
+    return standing if standing.vouched else replace(standing, vouched=True)
 
 
 def _graver(older: Standing, fresh: Standing) -> Standing:

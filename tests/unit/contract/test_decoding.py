@@ -102,10 +102,18 @@ def test_what_is_no_json_in_utf_8_is_malformed(value: bytes) -> None:
         b'{"a":' * 3_000,
         with_more('"other": ' + "[" * 7_000 + "]" * 7_000),
         with_more('"other": ' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH),
+        with_more('"oth\\u0065r": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH),
     ],
 )
 def test_what_is_nested_deep_is_malformed(value: bytes) -> None:
     assert rejection(value) is MALFORMED
+
+
+@pytest.mark.parametrize("wrong", ['"seq": "x"', '"seq": 4', '"type": "nothing known"', '"version": 2'])
+def test_depth_is_named_before_anything_else_that_is_wrong(wrong: str) -> None:
+    value = with_more(f'{wrong}, "other": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    with pytest.raises(Undecodable, match=f"nested more than {MAX_DEPTH} deep"):
+        decode_event(value)
 
 
 def test_a_hundred_thousand_levels_are_not_even_parsed() -> None:

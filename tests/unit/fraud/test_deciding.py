@@ -70,9 +70,9 @@ def case(score: int = 0, *findings: tuple[str, int], missing: tuple[str, ...] = 
         (case(0, ("SHARED_DEVICE", 900), degraded=True), "review"),
         (case(300, degraded=True), "step_up"),
         (case(degraded=True), "allow"),
-        (case()._replace(exceeded="review"), "review"),
-        (case(900)._replace(exceeded="review"), "block"),
-        (case(degraded=True)._replace(exceeded="block"), "review"),
+        (replace(case(), exceeded="review"), "review"),
+        (replace(case(900), exceeded="review"), "block"),
+        (replace(case(degraded=True), exceeded="block"), "review"),
     ],
 )
 def test_the_gravest_of_score_floors_limits_and_lacks_decides(judged: Case, decision: Decision) -> None:

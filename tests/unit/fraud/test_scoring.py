@@ -85,6 +85,23 @@ def test_one_doubt_more_never_lowers_the_score(found: list[tuple[str, int]], cod
     assert score([*found, (code, doubt_pm)]) >= score(found)
 
 
+@settings(max_examples=200)
+@given(found=doubts)
+def test_the_points_are_those_of_each_layer_discounted_by_itself(found: list[tuple[str, int]]) -> None:
+    """Counted plainly, layer by layer."""
+    strongest = {code: max(pm for other, pm in found if other == code) for code, _ in found}
+    expected = {}
+    for layer in {*LAYERS.values(), *OTHER_LAYERS.values()}:
+        in_full = [
+            (POLICY.weights[code] * pm // 1000, code)
+            for code, pm in strongest.items()
+            if (LAYERS.get(code) or OTHER_LAYERS[code]) == layer
+        ]
+        most_first = sorted(in_full, key=lambda each: (-each[0], each[1]))
+        expected |= {code: n_points // 2**rank for rank, (n_points, code) in enumerate(most_first)}
+    assert points(*found) == expected
+
+
 def test_every_doubt_at_once_stops_at_the_cap() -> None:
     assert score([(code, 1000) for code in ALL_CODES]) == MAX_SCORE
 

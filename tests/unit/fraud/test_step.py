@@ -21,8 +21,9 @@ from tests.unit.fraud.story import (
 )
 
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import Challenge, Checkpoint, Device, Keystroke, Label, Location, Login
+from menshen.contract.events import FAMILIES, Challenge, Checkpoint, Device, Keystroke, Label, Location, Login
 from menshen.contract.verdict import BOUND, SEVERITY
+from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.subject import REMEMBERED_CLAIMS, REMEMBERED_EVENTS, pack
 
 # Who is let through
@@ -127,6 +128,13 @@ def test_only_decision_points_are_answered_and_everything_is_assessed() -> None:
         assert outcome.assessment is not None
         assert outcome.assessment.features is not None
         assert len(outcome.assessment.features) == len(story.rules.features)
+
+
+def test_each_detector_is_asked_about_the_families_that_it_listens_to_in_the_order_of_the_registry() -> None:
+    listening = rules().listening
+    assert set(listening) == set(FAMILIES)
+    for family, detectors in listening.items():
+        assert list(detectors) == [each for each in DETECTORS if family in each.listens]
 
 
 def test_a_label_is_assessed_and_opens_nothing() -> None:

@@ -4,6 +4,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.unit.fraud.story import HOME, NOON_MS, Story
 
@@ -35,6 +37,7 @@ from menshen.fraud.visits import (
     seen_in,
     sources_of,
     vector_of,
+    visit_of,
     weighing_on,
     with_sighting,
 )
@@ -118,6 +121,12 @@ def test_values_of_another_length_are_read_as_absent() -> None:
     assert all(math.isnan(value) for value in vector_of(Visit(tag("v"), 0), 3))
 
 
+def test_a_session_goes_on_with_its_own_visit_or_begins_one() -> None:
+    kept = (visit("v1", 5), visit("v2", 7))
+    assert visit_of(kept, tag("v2"), 9) is kept[1]
+    assert visit_of(kept, tag("v3"), 9) == Visit(tag("v3"), 9)
+
+
 def test_another_order_of_features_has_another_number() -> None:
     orders = [ORDER, ORDER[::-1], ORDER[:2], ("age_daysn_devices", "km"), ()]
     assert len({layout_of(order) for order in orders}) == len(orders)
@@ -157,6 +166,28 @@ def test_visits_that_nobody_vouches_for_take_only_their_own_place() -> None:
         kept = keep_visits(kept, visit(f"x{i}", 100 + i, vouched=False))
     assert {v.session for v in kept if v.vouched} == {tag(f"v{i}") for i in range(MAX_VISITS)}
     assert [v.session for v in kept if not v.vouched] == [tag(f"x{i}") for i in range(50 - MAX_CLAIMED_VISITS, 50)]
+
+
+visits = st.builds(visit, st.sampled_from("abcdef"), st.integers(0, 9), vouched=st.booleans())
+
+
+@given(come=st.lists(visits, max_size=20))
+def test_the_visits_kept_are_those_that_a_ranking_of_all_would_keep(come: list[Visit]) -> None:
+    """Also where the broker's clock goes back. A visit's own time never does, and what is vouched for stays so."""
+    kept: tuple[Visit, ...] = ()
+    for each in come:
+        before = visit_of(kept, each.session, 0)
+        current = replace(
+            each,
+            last_ms=max(before.last_ms, each.last_ms),
+            vouched=before.vouched or each.vouched,
+            seen=before.seen + 1,
+        )
+        others = [v for v in kept if v.session != current.session]
+        ranked = sorted([*others, current], key=lambda v: (v.last_ms, v.session))
+        kept = keep_visits(kept, current)
+        claimed = [v for v in ranked if not v.vouched][-MAX_CLAIMED_VISITS:]
+        assert kept == (*claimed, *[v for v in ranked if v.vouched][-MAX_VISITS:])
 
 
 # The doubts that stand
@@ -221,3 +252,49 @@ def test_what_is_kept_does_not_depend_on_the_order_in_which_it_was_stored() -> N
     fresh = [doubt("D", 103)]
     assert keep_standing(standing[::-1], fresh, sighted(Device)) == keep_standing(standing, fresh, sighted(Device))
     assert replace(standing[0]) == standing[0]
+
+
+SIGHTINGS = {
+    (session, assurance): sighted(Device, session_id=session, assurance=assurance)
+    for session in ("v1", "v2")
+    for assurance in ("authenticated", "claimed")
+}
+doubts = st.builds(
+    doubt, st.sampled_from("ABCD"), st.integers(1, 3), st.sampled_from((0, 2, 5)), subject_wide=st.booleans()
+)
+turns = st.tuples(st.sampled_from(sorted(SIGHTINGS)), st.integers(0, 3), st.lists(doubts, max_size=3))
+
+
+@settings(max_examples=200)
+@given(story=st.lists(turns, max_size=12))
+def test_the_doubts_kept_are_those_that_a_ranking_of_all_would_keep(story: list[Any]) -> None:
+    standing: tuple[Standing, ...] = ()
+    now_ms = NOON_MS
+    for who, gap_ms, found in story:
+        now_ms += gap_ms
+        sighting = replace(SIGHTINGS[who], appended_ms=now_ms)
+        expected = ranked_anew(standing, found, sighting)
+        standing = keep_standing(standing, found, sighting)
+        assert standing == expected
+
+
+def ranked_anew(standing: tuple[Standing, ...], found: list[Finding], sighting: Sighting) -> tuple[Standing, ...]:
+    now_ms, session = sighting.appended_ms, tag(sighting.event.session_id)
+    vouched = sighting.event.assurance != "claimed"
+    kept: dict[tuple[str, bytes], Standing] = {}
+    for old in standing:
+        if old.until_ms > now_ms:
+            own = vouched and old.session == session
+            kept[old.finding.code, old.session] = replace(old, vouched=True) if own else old
+    for finding in found:
+        if finding.stands_ms == 0:
+            continue
+        where = b"" if finding.subject_wide and vouched else session
+        fresh = Standing(finding, where, now_ms + finding.stands_ms, vouched)
+        older = kept.get((finding.code, where), fresh)
+        if older.finding.doubt_pm <= finding.doubt_pm:
+            until_ms = max(older.until_ms, fresh.until_ms)
+            older = Standing(finding, where, until_ms, older.vouched or vouched)
+        kept[finding.code, where] = older
+    ranked = sorted(kept.values(), key=lambda s: (s.vouched, s.finding.doubt_pm, s.until_ms, s.finding.code, s.session))
+    return tuple(ranked[-MAX_STANDING:])
