@@ -1,26 +1,38 @@
-"""The learned score: how probable fraud is, and how odd a session is among honest ones; plain arrays, walked here."""
+"""The learned score: how probable fraud is, and how odd a session is among honest ones."""
 
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from menshen.fraud.maths.trees import Places, Reals, Trees, as_single, reached
+from menshen.fraud.maths.forest import Forest, grown
+from menshen.fraud.maths.trees import Reals, Trees, reading_single, with_ordinary
 
 ODDNESS_DECIMALS = 9
-"""Where oddness is rounded: the last bits of a sum differ with how many rows are scored together."""
+"""Where oddness is rounded: in the last bits it is not the same wherever a model is made and read."""
 
 
 class ModelError(Exception):
     """The model cannot score these rows. Calling again does not help: judge without it."""
 
 
-class Scores(NamedTuple):
-    """What the model says of n rows, whole numbers per mille from 0 to 1000, shape (n,) each.
+class Score(NamedTuple):
+    """What the model says of one row, whole numbers per mille from 0 to 1000.
 
     `risk` is the calibrated probability of fraud, `anomaly` the share of honest sessions that look less odd.
     """
+
+    risk: int
+    anomaly: int
+
+
+class Scores(NamedTuple):
+    """The same of n rows, shape (n,) each."""
 
     risk: NDArray[np.int64]
     anomaly: NDArray[np.int64]
@@ -41,21 +53,14 @@ class Risk:
     slope: float
     intercept: float
 
-    def log_odds(self, rows: Reals) -> Reals:
-        """Return the trees' own log-odds; (n, n_features) -> (n,)."""
-        total: Reals = reached(self.trees, rows).sum(axis=1) + self.baseline
-        return total
+    def probability(self, leaves: float) -> float:
+        """Return the calibrated probability of fraud for what the leaves of a row add up to."""
+        exponent = self.slope * (leaves + self.baseline) + self.intercept
+        return 1 / (1 + math.exp(min(exponent, 700.0)))
 
-    def probability(self, rows: Reals) -> Reals:
-        """Return the calibrated probability of fraud; (n, n_features) -> (n,)."""
-        exponent = self.slope * self.log_odds(rows) + self.intercept
-        probability: Reals = 1 / (1 + np.exp(np.minimum(exponent, 700.0)))
-        return probability
-
-
-def filled(rows: Reals, ordinary: Reals) -> Reals:
-    """Return the rows with an ordinary value where one is absent; (n, n_features), (n_features,) -> (n, n_features)."""
-    return np.where(np.isnan(rows), ordinary, rows)
+    def per_mille(self, leaves: float) -> int:
+        """Return that probability in whole per mille."""
+        return round(1000 * self.probability(leaves))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +78,22 @@ class Anomaly:
 
     trees: Trees
     usual_depth: float
-    levels: Reals
+    levels: tuple[float, ...]
     ordinary: Reals
 
-    def oddness(self, rows: Reals) -> Reals:
-        """Return the paper's score, from 0 (ordinary) to 1 (set apart at once); (n, n_features) -> (n,)."""
-        depth = reached(self.trees, as_single(filled(rows, self.ordinary))).sum(axis=1)
-        oddness: Reals = np.exp2(-depth / self.usual_depth)
-        return oddness
+    def oddness(self, depth: float) -> float:
+        """Return the paper's score, from 0 (ordinary) to 1 (set apart at once), for what a row's depths add up to."""
+        return math.exp2(-depth / self.usual_depth)
 
-    def per_mille(self, rows: Reals) -> NDArray[np.int64]:
-        """Return how many honest sessions in a thousand look less odd; (n, n_features) -> (n,)."""
-        oddness = self.oddness(rows)
-        _refuse_unless_finite(oddness)
-        return np.searchsorted(self.levels, np.round(oddness, ODDNESS_DECIMALS), side="left").astype(np.int64)
+    def per_mille(self, depth: float) -> int:
+        """Return how many honest sessions in a thousand look less odd."""
+        return bisect_left(self.levels, rounded(self.oddness(depth)))
+
+
+def rounded(oddness: float) -> float:
+    """Return oddness to `ODDNESS_DECIMALS`, as numpy rounds the levels that it is compared with."""
+    scale = 10.0**ODDNESS_DECIMALS
+    return round(oddness * scale) / scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,28 +102,35 @@ class Model:
 
     version: str
     n_inputs: int
-    columns: Places
+    columns: tuple[int, ...]
     risk: Risk
     anomaly: Anomaly
 
-    def score(self, rows: Reals) -> Scores:
-        """Score rows of the whole feature vector; (n, n_inputs), NaN where a value is absent.
+    @cached_property
+    def forest(self) -> Forest:
+        """The trees of both, for rows in double precision: what a row reaches in them is found in one pass."""
+        return grown(self.risk.trees, with_ordinary(reading_single(self.anomaly.trees), self.anomaly.ordinary))
+
+    def score(self, row: Sequence[float]) -> Score:
+        """Score one row of the whole feature vector; (n_inputs,), NaN where a value is absent.
 
         Raises
         ------
         ModelError
-            For rows of another width, for an infinite value, and where a score comes out as no number.
+            For a row of another width, for an infinite value, and where a score comes out as no number.
         """
-        if rows.ndim != 2 or rows.shape[1] != self.n_inputs:
-            raise ModelError(f"rows have the shape {rows.shape}, not (n, {self.n_inputs})")
-        chosen = rows[:, self.columns].astype(np.float64)
-        if np.isinf(chosen).any():
+        if len(row) != self.n_inputs:
+            raise ModelError(f"the row has {len(row)} values, not {self.n_inputs}")
+        chosen = [row[column] for column in self.columns]
+        if math.inf in chosen or -math.inf in chosen:
             raise ModelError("a feature is infinite")
-        probability = self.risk.probability(chosen)
-        _refuse_unless_finite(probability)
-        return Scores(np.rint(1000 * probability).astype(np.int64), self.anomaly.per_mille(chosen))
+        leaves, depth = self.forest.totals(chosen)
+        try:
+            return Score(self.risk.per_mille(leaves), self.anomaly.per_mille(depth))
+        except (ValueError, OverflowError):
+            raise ModelError("a score is no number") from None
 
-
-def _refuse_unless_finite(scores: Reals) -> None:
-    if not np.isfinite(scores).all():
-        raise ModelError("a score is no number")
+    def score_all(self, rows: Reals) -> Scores:
+        """Score rows one after the other, (n, n_inputs): each as though it were alone. Raises `ModelError`."""
+        scores = [self.score(row) for row in rows.tolist()]
+        return Scores(*np.array(scores, dtype=np.int64).reshape(-1, 2).T)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
 from msgspec.structs import replace
 
 from menshen.contract.assessment import Assessment, Versions
@@ -152,10 +151,9 @@ def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Fin
     """Add the learned scores and exceeded limits at a decision point, and weigh what no passed challenge answers."""
     degraded = rules.model is None
     if is_decision_point(sighting) and rules.model is not None:
-        row = np.frombuffer(vector_of(visit, len(rules.features)), dtype=np.float64)[None, :]
         try:
-            scores = rules.model.score(row)
-            findings = [*findings, *learned_findings(int(scores.risk[0]), int(scores.anomaly[0]), rules.policy.learned)]
+            score = rules.model.score(vector_of(visit, len(rules.features)))
+            findings = [*findings, *learned_findings(score.risk, score.anomaly, rules.policy.learned)]
         except ModelError:
             degraded = True
     case = Case(tuple(findings), (), degraded=degraded)

@@ -105,7 +105,7 @@ def write_model(out_dir: Path, manifest: Manifest, arrays: Arrays) -> Manifest:
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     manifest = replace(manifest, sha256=hashlib.sha256(content.getvalue()).hexdigest())
-    scores = build(manifest, arrays, manifest.features).score(arrays["probe"].astype(np.float64))
+    scores = build(manifest, arrays, manifest.features).score_all(arrays["probe"].astype(np.float64))
     probe = ProbeScores(risk=tuple(scores.risk.tolist()), anomaly=tuple(scores.anomaly.tolist()))
     manifest = replace(manifest, probe=probe)
     out_dir.mkdir(parents=True, exist_ok=True)

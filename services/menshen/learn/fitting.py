@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from menshen.fraud.maths.trees import Reals
-from menshen.fraud.model import ODDNESS_DECIMALS, filled
+from menshen.fraud.model import ODDNESS_DECIMALS
 from menshen.learn.rehearsal import Rows
 from menshen.shell.models import N_LEVELS
 
@@ -44,6 +44,11 @@ def fit(seen: Rows, unseen: Rows, seed: int) -> Fitted:
     forest.fit(filled(seen.values[~seen.fraud], ordinary))
     oddness = -forest.score_samples(filled(unseen.values[~unseen.fraud], ordinary))
     return Fitted(boosted, calibrated, forest, honest_levels(oddness), ordinary)
+
+
+def filled(rows: Reals, ordinary: Reals) -> Reals:
+    """Return the rows with an ordinary value where one is absent; (n, n_features), (n_features,) -> (n, n_features)."""
+    return np.where(np.isnan(rows), ordinary, rows)
 
 
 def medians(values: Reals) -> Reals:

@@ -19,7 +19,7 @@ def metrics_of(model: Model, rows: Rows) -> Metrics:
     `reliability` lists, by tenths of the risk, how many rows there are, the mean risk, and the share that was fraud:
     of a calibrated score the last two agree. `histogram` counts honest and fraud rows by tenths of the risk.
     """
-    scores, fraud = model.score(rows.values), rows.fraud
+    scores, fraud = model.score_all(rows.values), rows.fraud
     risk = scores.risk / 1000
     metrics: Metrics = {
         "held_out_rows": len(fraud),

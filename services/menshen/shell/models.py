@@ -107,10 +107,10 @@ def build(manifest: Manifest, arrays: Arrays, features: tuple[str, ...]) -> Mode
         raise ModelRefused(f"{manifest.name}: arrays and manifest name different features")
     if lacking := [name for name in manifest.features if name not in features]:
         raise ModelRefused(f"{manifest.name}: needs features that no detector gives: {', '.join(lacking)}")
-    columns = np.array([features.index(name) for name in manifest.features], dtype=np.intp)
+    columns = tuple(features.index(name) for name in manifest.features)
     baseline, slope, intercept = _numbers(manifest, arrays, "risk_numbers", 3)
     usual_depth, *_ = _numbers(manifest, arrays, "anomaly_numbers", 1)
-    levels = np.array(_numbers(manifest, arrays, "anomaly_levels", N_LEVELS))
+    levels = tuple(_numbers(manifest, arrays, "anomaly_levels", N_LEVELS))
     if usual_depth <= 0 or (np.diff(levels) < 0).any():
         raise ModelRefused(f"{manifest.name}: the anomaly's levels do not rise, or its usual depth is not above 0")
     risk = Risk(_trees(manifest, arrays, "risk"), baseline, slope, intercept)
@@ -141,7 +141,7 @@ def _check_probe(manifest: Manifest, arrays: Arrays, model: Model, features: tup
     rows = np.full((len(probe), len(features)), np.nan)
     rows[:, model.columns] = probe
     try:
-        scores = model.score(rows)
+        scores = model.score_all(rows)
     except ModelError as error:
         raise ModelRefused(f"{manifest.name}: cannot score its probe: {error}") from None
     if (tuple(scores.risk.tolist()), tuple(scores.anomaly.tolist())) != (manifest.probe.risk, manifest.probe.anomaly):

@@ -69,8 +69,8 @@ def flat_model(risk: float, n_inputs: int = len(FEATURES)) -> Model:
     arrays |= {"threshold": np.zeros(1), "value": np.zeros(1), "absent_left": np.zeros(1, dtype=np.bool_)}
     tree = planted(arrays, n_inputs)
     log_odds = float(np.log(risk / (1 - risk)))
-    anomaly = Anomaly(tree, 1.0, np.full(1000, 2.0), np.zeros(n_inputs))
-    return Model("flat-1", n_inputs, np.arange(n_inputs), Risk(tree, log_odds, -1.0, 0.0), anomaly)
+    anomaly = Anomaly(tree, 1.0, (2.0,) * 1000, np.zeros(n_inputs))
+    return Model("flat-1", n_inputs, tuple(range(n_inputs)), Risk(tree, log_odds, -1.0, 0.0), anomaly)
 
 
 def rules(**changes: Any) -> Rules:

@@ -34,9 +34,9 @@ def saplings(**changes: Any) -> Arrays:
 
 def model(**risk: Any) -> Model:
     """Return a model of the two features; `risk` changes its trees."""
-    levels, ordinary = np.linspace(0.2, 0.9, N_LEVELS), np.array([5.0, 1.0])
+    levels, ordinary = tuple(np.linspace(0.2, 0.9, N_LEVELS).tolist()), np.array([5.0, 1.0])
     anomaly = Anomaly(planted(saplings(), 2), 2.0, levels, ordinary)
-    return Model("hand-made", 2, np.array([0, 1]), Risk(planted(saplings(**risk), 2), -3.0, -1.0, 0.0), anomaly)
+    return Model("hand-made", 2, (0, 1), Risk(planted(saplings(**risk), 2), -3.0, -1.0, 0.0), anomaly)
 
 
 def arrays() -> Arrays:
@@ -57,7 +57,7 @@ def manifest() -> Manifest:
     empty = ProbeScores(risk=(), anomaly=())
     described: dict[str, Any] = {"format": 1, "name": "hand", "sha256": "0" * 64, "features": FEATURES, "typical": {}}
     without = Manifest(**described, probe=empty, about={}, metrics={})
-    scores = build(without, arrays(), FEATURES).score(arrays()["probe"].astype(np.float64))
+    scores = build(without, arrays(), FEATURES).score_all(arrays()["probe"].astype(np.float64))
     probe = ProbeScores(risk=tuple(scores.risk.tolist()), anomaly=tuple(scores.anomaly.tolist()))
     return msgspec.structs.replace(without, probe=probe)
 

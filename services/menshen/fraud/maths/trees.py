@@ -1,18 +1,18 @@
-"""Decision trees as flat arrays, walked level by level: every tree and every row at once."""
+"""Decision trees as flat arrays: what they are, which ones are refused, and the same trees for rows of another kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.intp]
-MAX_DEPTH = 64
-"""Deeper trees are refused: nobody trains them, and each level costs time."""
+MAX_NODES = 2**15
+"""More are refused: a `menshen.fraud.maths.forest` of them grows with their square, to 140 MB for two such groups."""
 
 
 class TreesError(ValueError):
-    """The arrays are no trees that can be walked; the message says what is wrong. Calling again does not help."""
+    """The arrays are no trees that can be scored; the message says what is wrong. Calling again does not help."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,18 +23,17 @@ class Trees:
     absent (NaN) left or right as `absent_left` says. A leaf is a node that is its own child on both sides; `value` is
     what it gives. `threshold` may be infinite: such a node parts the absent from the rest.
 
-    Make them with `planted`, which looks at all this: the walk itself trusts it.
+    Make them with `planted`, which looks at all this: whoever scores rows trusts it.
     """
 
     roots: Places
-    column: Places
-    """Where the walk reads a node's value: its feature, plus the number of features where the absent go right."""
+    feature: Places
     threshold: Reals
-    children: Places
-    """Left child of node i at 2 i, right child at 2 i + 1."""
+    left: Places
+    right: Places
+    absent_left: NDArray[np.bool_]
     value: Reals
     n_features: int
-    depth: int
 
 
 def planted(arrays: dict[str, NDArray[np.generic]], n_features: int) -> Trees:
@@ -43,7 +42,7 @@ def planted(arrays: dict[str, NDArray[np.generic]], n_features: int) -> Trees:
     Raises
     ------
     TreesError
-        If a walk could leave the arrays, never end, or give something that is no number.
+        If they are too many, if a way down could leave the arrays, never end, or give something that is no number.
     """
     _check_kinds(arrays)
     roots, feature, left, right = (arrays[name].astype(np.intp) for name in ("roots", "feature", "left", "right"))
@@ -53,10 +52,8 @@ def planted(arrays: dict[str, NDArray[np.generic]], n_features: int) -> Trees:
         raise TreesError("a node asks for a feature that is not there")
     if (np.isnan(threshold) | np.isneginf(threshold)).any() or not np.isfinite(value).all():
         raise TreesError("a threshold or a leaf is no number")
-    column = feature + n_features * ~arrays["absent_left"].astype(np.bool_)
-    largest = np.finfo(np.float64).max
-    children = np.stack([left, right], axis=1).ravel()
-    return Trees(roots, column, np.minimum(threshold, largest), children, value, n_features, _depth(roots, children))
+    absent_left = arrays["absent_left"].astype(np.bool_)
+    return Trees(roots, feature, threshold, left, right, absent_left, value, n_features)
 
 
 def _check_kinds(arrays: dict[str, NDArray[np.generic]]) -> None:
@@ -70,10 +67,12 @@ def _check_kinds(arrays: dict[str, NDArray[np.generic]]) -> None:
     sizes = {arrays[name].size for name in kinds if name != "roots"}
     if len(sizes) != 1 or not arrays["roots"].size or not sizes.pop():
         raise TreesError("there are no trees, or columns of different lengths")
+    if arrays["left"].size > MAX_NODES:
+        raise TreesError(f"there are more than {MAX_NODES} nodes")
 
 
 def _check_places(roots: Places, left: Places, right: Places) -> None:
-    """Children come after their parent: that alone rules out a walk in circles."""
+    """Children come after their parent, which is the only one they have: that rules out circles and shared branches."""
     here = np.arange(left.size)
     leaf = (left == here) & (right == here)
     inner = (left > here) & (right > here) & (left < here.size) & (right < here.size)
@@ -81,40 +80,26 @@ def _check_places(roots: Places, left: Places, right: Places) -> None:
         raise TreesError("a node's child lies outside the trees, or before its parent")
     if ((roots < 0) | (roots >= here.size)).any():
         raise TreesError("a root lies outside the trees")
+    if (np.bincount(np.concatenate([roots, left[inner], right[inner]]), minlength=here.size) != 1).any():
+        raise TreesError("a node is no root and has no parent, or has more than one")
 
 
-def _depth(roots: Places, children: Places) -> int:
-    level = np.unique(roots)
-    for depth in range(MAX_DEPTH + 1):
-        below = children[(2 * level[:, None] + [0, 1])].ravel()
-        deeper = np.unique(below[below != np.repeat(level, 2)])
-        if not deeper.size:
-            return depth
-        level = deeper
-    raise TreesError(f"a tree is deeper than {MAX_DEPTH} levels")
+def reading_single(trees: Trees) -> Trees:
+    """Return trees that send each value where these send it rounded to single precision, as scikit-learn's forests do.
 
-
-def reached(trees: Trees, rows: Reals) -> Reals:
-    """Return the values of the leaves that rows reach; (n, n_features) with NaN for absent -> (n, n_trees).
-
-    Two copies of the rows stand side by side, with the absent below and above everything: one comparison a level then
-    sends them the way each node wants. An infinite value in a row goes the way of the absent: refuse it before.
-
-    Notes
-    -----
-    About 6 us a level for one row and 100 trees; the work of numpy's calls, not of the comparisons.
+    Rounding keeps the order, so each threshold becomes the largest double that is rounded to at most the threshold:
+    half way to the next single, or just below where half way is rounded up. Values beyond the singles count as the
+    largest of them.
     """
-    absent = np.isnan(rows)
-    both = np.concatenate([np.where(absent, -np.inf, rows), np.where(absent, np.inf, rows)], axis=1).ravel()
-    first = (np.arange(len(rows)) * (2 * trees.n_features))[:, None]
-    node = np.tile(trees.roots, (len(rows), 1))
-    for _ in range(trees.depth):
-        goes_right = both.take(trees.column.take(node) + first) > trees.threshold.take(node)
-        node = trees.children.take(2 * node + goes_right)
-    return trees.value.take(node)
+    with np.errstate(over="ignore"):
+        nearest = trees.threshold.astype(np.float32)
+        below = np.where(nearest > trees.threshold, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+        above = np.nextafter(below, np.float32(np.inf))
+        half_way = below.astype(np.float64) / 2 + above.astype(np.float64) / 2
+        kept = half_way.astype(np.float32) <= below
+    return replace(trees, threshold=np.where(kept, half_way, np.nextafter(half_way, -np.inf)))
 
 
-def as_single(rows: Reals) -> Reals:
-    """Return the rows rounded to single precision, as forests of scikit-learn read them."""
-    largest = np.finfo(np.float32).max
-    return np.clip(rows, -largest, largest).astype(np.float32).astype(np.float64)
+def with_ordinary(trees: Trees, ordinary: Reals) -> Trees:
+    """Return trees that send what is absent where these send an ordinary value of the feature; shape (n_features,)."""
+    return replace(trees, absent_left=ordinary[trees.feature] <= trees.threshold)

@@ -1,46 +1,18 @@
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.fraud.maths.plain_trees import N_FEATURES, Drawn, Fork, around, arrays_of, groves, leaf_of
 from tests.unit.learn.saplings import INF, NAN, saplings
 
-from menshen.fraud.maths.trees import MAX_DEPTH, TreesError, as_single, planted, reached
+from menshen.fraud.maths.forest import grown
+from menshen.fraud.maths.trees import MAX_NODES, TreesError, planted, reading_single, with_ordinary
 
-TREES = planted(saplings(), 2)
-
-
-def leaf(*row: float) -> float:
-    return float(reached(TREES, np.array([row]))[0, 0])
-
-
-def test_a_value_at_the_threshold_goes_left_and_one_just_above_goes_right() -> None:
-    assert leaf(10.0, 1.0) == 1.0
-    assert leaf(float(np.nextafter(10.0, 11.0)), 1.0) == 2.0
-
-
-@pytest.mark.parametrize(("left", "expected"), [(True, 1.0), (False, 2.0)])
-def test_an_absent_value_goes_where_the_node_says(left: bool, expected: float) -> None:
-    trees = planted(saplings(absent_left=np.array([left, *[False] * 5])), 2)
-    assert reached(trees, np.array([[NAN, 1.0]]))[0, 0] == expected
-
-
-@pytest.mark.parametrize("value", [-1e308, 0.0, float(np.finfo(np.float64).max)])
-def test_an_infinite_threshold_parts_the_absent_from_everything_else(value: float) -> None:
-    assert leaf(20.0, value) == 2.0
-    assert leaf(20.0, NAN) == 4.0
-
-
-@given(st.lists(st.tuples(*[st.floats(allow_infinity=False)] * 2), min_size=1, max_size=20))
-def test_each_row_reaches_the_same_leaves_alone_and_in_a_batch(rows: list[tuple[float, float]]) -> None:
-    batch = np.array(rows)
-    alone = np.concatenate([reached(TREES, batch[i : i + 1]) for i in range(len(batch))])
-    assert (reached(TREES, batch) == alone).all()
-
-
-def test_no_rows_give_no_values() -> None:
-    assert reached(TREES, np.empty((0, 2))).shape == (0, 2)
+LARGEST = np.finfo(np.float32).max
 
 
 @pytest.mark.parametrize(
@@ -50,6 +22,9 @@ def test_no_rows_give_no_values() -> None:
         ("right", 2, -1),
         ("left", 2, 0),  # back to the root: a walk in circles
         ("right", 2, 2),  # half a leaf
+        ("right", 0, 3),  # a branch that two nodes share, and one that none has
+        ("right", 2, 3),  # one leaf on both sides
+        ("roots", 1, 4),  # a root with a parent
         ("roots", 1, 6),
         ("roots", 0, -1),
         ("feature", 0, 2),
@@ -76,6 +51,8 @@ def test_trees_that_cannot_be_walked_safely_are_refused(column: str, at: int, va
         {"threshold": np.zeros((6, 1))},
         {"threshold": np.zeros(5)},
         {"roots": np.array([], dtype=np.int32)},
+        {"roots": np.array([0])},  # a leaf that no tree has
+        {"roots": np.array([0, 5, 5])},  # one tree, twice
         {"value": np.array([object()] * 6)},
     ],
 )
@@ -91,29 +68,45 @@ def test_a_missing_array_is_named() -> None:
         planted(arrays, 2)
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
-def test_a_tree_may_have_64_levels_and_no_more(depth: int) -> None:
-    """A spine: each inner node has a leaf on its left and the rest on its right."""
-    inner = np.arange(2 * depth + 1) % 2 == 0
-    inner[-1] = False
-    here = np.arange(2 * depth + 1)
-    arrays = {
-        "roots": np.array([0]),
-        "feature": np.zeros_like(here),
-        "threshold": np.where(inner, here, 0.0),
-        "left": np.where(inner, here + 1, here),
-        "right": np.where(inner, here + 2, here),
-        "absent_left": inner,
-        "value": here.astype(float),
-    }
-    if depth > MAX_DEPTH:
-        with pytest.raises(TreesError, match="deeper"):
+@pytest.mark.parametrize("n_nodes", [MAX_NODES, MAX_NODES + 1])
+def test_there_may_be_32768_nodes_and_no_more(n_nodes: int) -> None:
+    here = np.arange(n_nodes)
+    arrays = dict.fromkeys(("roots", "left", "right"), here) | {"feature": np.zeros_like(here)}
+    arrays |= {"threshold": np.zeros(n_nodes), "value": np.ones(n_nodes), "absent_left": np.zeros(n_nodes, np.bool_)}
+    if n_nodes > MAX_NODES:
+        with pytest.raises(TreesError, match="more than 32768 nodes"):
             planted(arrays, 1)
     else:
-        assert reached(planted(arrays, 1), np.array([[1e9]])) == 2 * depth
+        assert planted(arrays, 1).value.size == n_nodes
 
 
-def test_numbers_beyond_single_precision_become_its_largest() -> None:
-    largest = float(np.finfo(np.float32).max)
-    assert as_single(np.array([1e300, -1e300, 0.1])).tolist() == [largest, -largest, float(np.float32(0.1))]
-    assert np.isnan(as_single(np.array([NAN]))).all()
+def near_singles(threshold: float) -> list[float]:
+    """Return the threshold, the singles around it, what lies half way between them, and the doubles next to those."""
+    with np.errstate(over="ignore"):
+        single = np.float32(threshold)
+    singles = [float(each) for each in (np.nextafter(single, -LARGEST), single, np.nextafter(single, LARGEST))]
+    half_way = [low / 2 + high / 2 for low, high in pairwise(singles)]
+    return [value for close in (threshold, *singles, *half_way) for value in around(close)]
+
+
+def as_single(row: list[float]) -> list[float]:
+    with np.errstate(over="ignore"):
+        rounded: list[float] = np.clip(np.array(row), -LARGEST, LARGEST).astype(np.float32).tolist()
+    return rounded
+
+
+@given(st.floats(allow_nan=False, min_value=-1e308) | st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_trees_that_read_single_precision_send_a_value_where_its_rounding_goes(threshold: float) -> None:
+    fork = Fork(0, threshold, False, 1.0, 2.0)
+    forest = grown(reading_single(planted(arrays_of([fork]), 1)))
+    for value in [NAN, *filter(math.isfinite, near_singles(threshold))]:
+        assert forest.totals([value]) == [leaf_of(fork, as_single([value]))]
+
+
+@given(groves(), st.lists(st.sampled_from([-2.0, 0.0, 1.5, 7.0]), min_size=N_FEATURES, max_size=N_FEATURES))
+def test_where_the_ordinary_stands_in_the_absent_go_its_way(drawn: Drawn, ordinary: list[float]) -> None:
+    grove, rows = drawn
+    forest = grown(with_ordinary(planted(arrays_of(grove), N_FEATURES), np.array(ordinary)))
+    for row in rows:
+        filled = [usual if np.isnan(value) else value for value, usual in zip(row, ordinary, strict=True)]
+        assert forest.totals(row) == [sum(leaf_of(tree, filled) for tree in grove)]
