@@ -35,6 +35,20 @@ async def test_a_zombie_publishes_nothing_and_saves_nothing(world: World) -> Non
     assert await world.log(ASSESSMENTS) == []
 
 
+async def test_an_owner_that_a_loss_has_brought_back_notices_what_another_published(
+    world: World, redis_url: str, tenant: str
+) -> None:
+    revived = await world.claim()
+    await world.send(login("e1"))
+    await world.judge(await world.claim())
+    async with Redis.from_url(redis_url) as client:
+        # All that the other has written is lost.
+        await client.hset(f"{{{tenant}:{PARTITION}}}:slot", "owner", revived.claim.token)
+        await client.hdel(f"{{{tenant}:{PARTITION}}}:slot", "first", "last", "intent")
+    with pytest.raises(Stale, match=f"{ASSESSMENTS} has records from 0 on that this worker does not know"):
+        await world.judge(revived)
+
+
 async def test_another_number_of_partitions_than_the_state_was_begun_with_is_refused(world: World) -> None:
     await world.claim()
     with pytest.raises(Refusal, match="has 8 partitions, and had 6"):
