@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## play named scenarios through the gate and check what come
 test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol server (ARGS goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-chaos: $(VENV)/.dev ## break a real deployment under load and count from outside, 18 minutes (ARGS="--events 1000000")
+chaos: $(VENV)/.dev ## break a real deployment under load and count from outside, 17 minutes (ARGS="--events 1000000")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
