@@ -19,7 +19,7 @@ def create_app(desk: Desk, outside: Outside, checks: Mapping[str, Check]) -> Fas
     )
     app.router.routes.extend(ROUTES.routes)  # which are whole; to include a router builds them anew, at the first call
     app.state.desk, app.state.outside = desk, outside
-    app.openapi = document  # type: ignore[method-assign]
+    app.openapi = document  # type: ignore[method-assign]  # as FastAPI has one bring a document of its own
     for path, page in Health(checks).pages.items():
         app.add_route(path, _serve(page), include_in_schema=False)
     return app

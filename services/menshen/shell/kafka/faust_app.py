@@ -34,7 +34,7 @@ def faust_app(settings: ProcessSettings, group_id: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
     )
     if settings.kafka_api_version:  # the embedded broker, which keeps an empty fetch for as long as it may
-        app.transport.Consumer = _prompt(settings.fetch_wait_ms)  # type: ignore[misc]
+        app.transport.Consumer = _prompt(settings.fetch_wait_ms)  # type: ignore[misc]  # typed as of the class
     return app
 
 
