@@ -95,6 +95,23 @@ async def test_a_device_keeps_the_newest_subjects_and_no_more_in_any_order(redis
     assert [score for _, score in kept[0]] == list(range(84, 100))
 
 
+async def test_each_entry_gets_its_own_counts_though_all_shards_are_asked_at_once(store: Store) -> None:
+    entries = [Shared("d", f"phone {n % 40}", n, f"s{n}") for n in range(120)]
+    entries += [Shared("i", f"192.0.2.{n % 40}", 120 + n, "s") for n in range(80)]
+    seen: dict[tuple[str, str], set[str]] = {}
+    expected = []
+    for entry in entries:
+        seen.setdefault((entry.kind, entry.identifier), set()).add(entry.subject_id)
+        expected.append((len(seen[entry.kind, entry.identifier]),) * 3)
+    assert await store.observe(entries) == expected
+
+
+async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(store: Store, redis: Redis) -> None:
+    entries = [Shared("d", f"phone {n}", n, "s") for n in range(40)]
+    await redis.script_flush()
+    assert await store.observe(entries) == [(1, 1, 1)] * 40
+
+
 async def test_tenants_share_a_server_and_nothing_else(redis_url: str, tenant: str) -> None:
     async with opened(redis_url, f"{tenant}a") as one, opened(redis_url, f"{tenant}b") as other:
         await one.save(await one.claim(0), 0, Marks(9, 0, 0), {"s": b"theirs"})

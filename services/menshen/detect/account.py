@@ -1,4 +1,4 @@
-"""What a batch leaves for operators: figures, and one line in the log for it and for each verdict."""
+"""What a batch leaves for operators: figures, a line in the log for each verdict that somebody may ask about."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatc
     for verdict in published.verdicts:
         metrics.VERDICTS.labels(verdict.kind, verdict.decision).inc()
         _tell_verdict(verdict)
-    log.info(
+    log.debug(
         "batch",
         partition=partition,
         first=batch.first,
@@ -66,7 +66,10 @@ def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatc
 
 
 def _tell_verdict(verdict: Verdict) -> None:
-    log.info(
+    """Write its line; of the many logins that go on as usual, only where every detail is asked for."""
+    usual = verdict.kind == "login" and verdict.decision == "allow"
+    write = log.debug if usual else log.info
+    write(
         "verdict",
         verdict_id=verdict.verdict_id,
         kind=verdict.kind,

@@ -4,9 +4,10 @@ Nothing is stepped or published that `open` did not allow; nothing is saved that
 is byte-identical, because what was observed is stored with the intent before the step, and with the record after it.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed
 from menshen.contract.dead_letter import RejectReason
@@ -28,6 +29,7 @@ from menshen.shell.signing import Signer
 
 log = logger(__name__)
 _OTHER_CONTENT = "the event_id was seen before with another content"
+_NOTHING = Observed()
 _OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
 
 
@@ -96,15 +98,16 @@ class Loop:
         counts = await self._store.observe([shared for _, shared in entries]) if entries else []
         if self._store.run != owned.claim.run:
             raise Stale(f"partition {owned.number}: Redis was started anew")
-        readings: dict[int, dict[str, Any]] = {}
+        fresh: dict[int, Observed] = {}
         for (arrival, shared), (hour, day, month) in zip(entries, counts, strict=True):
-            reading = readings.setdefault(arrival.record.offset, {})
+            offset = arrival.record.offset
             if shared.kind == "d":
-                reading |= {"device_subjects_1h": hour, "device_subjects_1d": day, "device_subjects_30d": month}
+                fresh[offset] = Observed(device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
             else:
                 place = self._geo.locate(shared.identifier)
-                reading |= {"ip_subjects_1h": hour, "ip_subjects_1d": day, "ip_place": place}
-        fresh = {offset: Observed(**reading) for offset, reading in readings.items()}
+                fresh[offset] = replace(
+                    fresh.get(offset, _NOTHING), ip_subjects_1h=hour, ip_subjects_1d=day, ip_place=place
+                )
         return fresh | _from_journal(batch, owned)
 
     async def _open(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> dict[int, Observed]:
@@ -125,7 +128,7 @@ class Loop:
         judged, changed, rules = list[Judged](), dict[str, Subject](), self._rulebook.current
         for arrival in batch.arrivals:
             name, offset = arrival.event.subject_id, arrival.record.offset
-            seen = observed.get(offset, Observed())
+            seen = observed.get(offset, _NOTHING)
             sighting = Sighting(arrival.event, offset, arrival.record.timestamp, arrival.content_crc, seen)
             try:
                 outcome = step(changed.get(name) or owned.subjects[name], sighting, rules)

@@ -4,6 +4,7 @@ import re
 import secrets
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -28,6 +30,7 @@ SHARED_LIFETIME_MS = 31 * DAY_MS
 CALL_TIMEOUT_S = 5.0
 NOWHERE = -1
 _LUA = Path(__file__).parent / "lua"
+_SIGHTING = struct.Struct(">Hd8s")
 _RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 _WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 R = TypeVar("R")
@@ -86,6 +89,14 @@ class Shared(NamedTuple):
     subject_id: str
 
 
+class _Sightings(NamedTuple):
+    """What one call of `observe` brings: its sets with their numbers, its sightings, and the entries that these are."""
+
+    numbers: dict[bytes, int]
+    packed: list[bytes]
+    places: list[int]
+
+
 class Store:
     """All that `detect` asks of Redis. Every call may be repeated; none is repeated here.
 
@@ -107,6 +118,7 @@ class Store:
         self._names = Pseudonyms(settings.pepper.get_secret_value(), settings.tenant)
         self._lifetime_ms = settings.subject_lifetime_days * DAY_MS
         self._shards, self._capacity = settings.shared_shards, settings.shared_capacity
+        self._shared_set = lru_cache(maxsize=65_536)(self._placed)
         self._scripts = {path.stem: self._redis.register_script(path.read_text()) for path in _LUA.glob("*.lua")}
         self.run = ""
 
@@ -170,22 +182,27 @@ class Store:
         await self._call("accept", [self._slot(partition)], [mark])
 
     async def observe(self, entries: list[Shared]) -> list[tuple[int, int, int]]:
-        """Add entries to the shared sets, in order; return the distinct subjects of each in 1 h, 1 d and 30 d."""
-        by_shard: dict[int, list[int]] = {}
-        hashes = [self._names.of(entry.kind, entry.identifier) for entry in entries]
-        for at, digest in enumerate(hashes):
-            by_shard.setdefault(int.from_bytes(digest[:4], "big") % self._shards, []).append(at)
+        """Add entries to the shared sets, in order; return the distinct subjects of each in 1 h, 1 d and 30 d.
+
+        Each shard is a call of its own, since no call may touch two slots; all of them travel together.
+        """
+        calls: dict[int, _Sightings] = {}
+        for at, (kind, identifier, appended_ms, subject_id) in enumerate(entries):
+            shard, key = self._shared_set(kind, identifier)
+            call = calls.get(shard)
+            if call is None:
+                call = calls[shard] = _Sightings({}, [], [])
+            number = call.numbers.setdefault(key, len(call.numbers) + 1)
+            call.packed.append(_SIGHTING.pack(number, appended_ms, self._names.of("subject", subject_id)[:8]))
+            call.places.append(at)
         counts: list[tuple[int, int, int]] = [(0, 0, 0)] * len(entries)
-        for shard, places in by_shard.items():
-            keys: dict[bytes, int] = {}
-            packed = bytearray()
-            for at in places:
-                number = keys.setdefault(self._set(shard, entries[at].kind, hashes[at]), len(keys) + 1)
-                member = self._names.of("subject", entries[at].subject_id)[:8]
-                packed += struct.pack(">Hd8s", number, entries[at].appended_ms, member)
-            flat = await self._call("observe", list(keys), [SHARED_LIFETIME_MS, self._capacity, bytes(packed)])
-            for i, at in enumerate(places):
-                counts[at] = (flat[3 * i], flat[3 * i + 1], flat[3 * i + 2])
+        lasting = SHARED_LIFETIME_MS, self._capacity
+        replies = await self._call_all(
+            "observe", [([*call.numbers], [*lasting, b"".join(call.packed)]) for call in calls.values()]
+        )
+        for call, flat in zip(calls.values(), replies, strict=True):
+            for at, *three in zip(call.places, flat[::3], flat[1::3], flat[2::3], strict=True):
+                counts[at] = (three[0], three[1], three[2])
         return counts
 
     async def writable(self) -> str | None:
@@ -210,14 +227,37 @@ class Store:
     async def _call(self, script: str, keys: list[Any], args: list[Any]) -> Any:
         return await _guarded(lambda: self._scripts[script](keys=keys, args=args))
 
+    async def _call_all(self, name: str, calls: Sequence[tuple[list[Any], list[Any]]]) -> list[Any]:
+        """Call one script several times in one journey; it must be one that may be repeated."""
+        if len(calls) == 1:
+            return [await self._call(name, *calls[0])]
+        script = self._scripts[name]
+
+        async def together() -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for keys, args in calls:
+                    pipeline.evalsha(script.sha, len(keys), *keys, *args)
+                replies: list[Any] = await pipeline.execute()
+            return replies
+
+        try:
+            return await _guarded(together)
+        except NoScriptError:
+            await _guarded(lambda: self._redis.script_load(script.script))
+            return await _guarded(together)
+
     def _slot(self, partition: int) -> str:
         return f"{{{self._tenant}:{partition}}}:slot"
 
     def _subject(self, partition: int, subject_id: str) -> str:
         return f"{{{self._tenant}:{partition}}}:s:{self._names.of('subject', subject_id).hex()}"
 
-    def _set(self, shard: int, kind: str, digest: bytes) -> bytes:
-        return b"{%b:shared:%d}:%b:%b" % (self._tenant.encode(), shard, kind.encode(), digest.hex().encode())
+    def _placed(self, kind: str, identifier: str) -> tuple[int, bytes]:
+        """Return the shard and the key of the set of those who were seen at a device or an address."""
+        digest = self._names.of(kind, identifier)
+        shard = int.from_bytes(digest[:4], "big") % self._shards
+        key = b"{%b:shared:%d}:%b:%b" % (self._tenant.encode(), shard, kind.encode(), digest.hex().encode())
+        return shard, key
 
 
 async def _guarded(call: Callable[[], Awaitable[R]]) -> R:
