@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 LOCKS := deploy/requirements
+QUIX := .cache/quix
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos unit replay simulate lint format docs schemas lock clean
+.PHONY: help demo test chaos bench unit replay simulate lint format docs schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,6 +20,9 @@ test: $(VENV)/.dev ## everything, against real Kafka and a real Redis-protocol s
 
 chaos: $(VENV)/.dev ## break a real deployment under load and count from outside, 17 minutes (ARGS="--events 1000000")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: $(VENV)/.dev $(QUIX)/.done ## how fast, beside the limit of the parts and stock frameworks (ARGS="--check --json FILE")
+	@MENSHEN_BENCH_QUIX=$(QUIX)/bin/python $(BIN)/python -m tests.bench $(ARGS)
 
 unit: $(VENV)/.dev ## the inner loop: no servers, under 20 s
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore tests/unit/learn \
@@ -47,10 +51,16 @@ docs: $(VENV)/.dev ## write the reference pages that are generated from the code
 schemas: $(VENV)/.dev ## write schemas/*.json and asyncapi.yaml from the Python types
 	PYTHONPATH=services:. $(BIN)/python -m schemas.generator
 
+$(QUIX)/.done: $(LOCKS)/quix.lock | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(QUIX)
+	@$(QUIX)/bin/pip install -q --disable-pip-version-check --require-hashes -r $(LOCKS)/quix.lock
+	@touch $@
+
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --extra embedded --extra learn --group dev -o $(LOCKS)/dev.lock
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --extra embedded -c $(LOCKS)/dev.lock -o $(LOCKS)/demo.lock
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml -c $(LOCKS)/dev.lock -o $(LOCKS)/runtime.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(LOCKS)/quix.in -o $(LOCKS)/quix.lock
 
 clean: ## remove what was installed and fetched
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

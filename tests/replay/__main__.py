@@ -19,6 +19,7 @@ from tests.replay.house import House, Told
 
 PARTITIONS = 6
 SMALL = 100_000
+"""Events that are told in batches of a few: each batch costs what it costs, however small."""
 WITHOUT_JOURNAL, SHARING_NOTHING = "--without-journal", "--sharing-nothing"
 
 
@@ -41,13 +42,13 @@ class Replay:
             house.fill(self._n_events, self._seed)
             self._with_journal(house)
             self._sharing_nothing(house)
+        n_small = min(SMALL, self._n_events)
         if self._n_events > SMALL:
             with House(self._folder / "small", PARTITIONS, self.say) as house:
-                house.fill(SMALL, self._seed)
+                house.fill(n_small, self._seed)
                 self._one_by_one(house)
-        with House(self._folder / "one", 1, self.say) as house:
-            house.fill(self._n_events, self._seed)
-            self._one_partition(house)
+            self._one_partition(self._n_events, 256, 64)
+        self._one_partition(n_small, 256, 7, 1)
 
     def _with_journal(self, house: House) -> None:
         first = self._timed("judged by 2 workers", house.judge(2))
@@ -90,15 +91,19 @@ class Replay:
         self._expect_none(name, one.book.n_differences(three.book) + one.book.n_conflicts + three.book.n_conflicts)
         self._expect_same(name, one, three)
 
-    def _one_partition(self, house: House) -> None:
-        told = {
-            n: self._timed(f"one partition, batches of {n}", house.retell(1, WITHOUT_JOURNAL, batch_max=n))
-            for n in (256, 7, 1)
-        }
-        for n in (7, 1):
-            name = f"one partition, batches of {n} against 256"
-            self._expect_none(name, told[256].book.n_differences(told[n].book) + told[n].book.n_conflicts)
-            self._expect_same(name, told[256], told[n])
+    def _one_partition(self, n_events: int, first: int, *others: int) -> None:
+        """Tell a log of one partition in batches of several sizes, without the journal and with everything shared."""
+        with House(self._folder / f"one-{n_events}", 1, self.say) as house:
+            house.fill(n_events, self._seed)
+            told = {n: self._in_batches(house, n_events, n) for n in (first, *others)}
+        for n in others:
+            name = f"one partition, {n_events} events, batches of {n} against {first}"
+            self._expect_none(name, told[first].book.n_differences(told[n].book) + told[n].book.n_conflicts)
+            self._expect_same(name, told[first], told[n])
+
+    def _in_batches(self, house: House, n_events: int, n: int) -> Told:
+        told = house.retell(1, WITHOUT_JOURNAL, batch_max=n)
+        return self._timed(f"one partition, {n_events} events, batches of {n}", told)
 
     def _timed(self, name: str, told: Told) -> Told:
         self.say(f"{name}: {told.seconds:.1f} s, {len(told.book) or ''} records")
@@ -107,13 +112,15 @@ class Replay:
 
     def _expect_none(self, name: str, n_differences: int) -> None:
         self.found["differences"][name] = n_differences
+        self.say(f"{name}: {n_differences} records differ")
         if n_differences:
             self.problems.append(f"{name}: {n_differences} records")
 
     def _expect_same(self, name: str, one: Told, other: Told) -> None:
-        for what in ("blobs", "sets", "marks"):
-            if getattr(one.state, what) != getattr(other.state, what):
-                self.problems.append(f"{name}: {what} differ")
+        parts = ("blobs", "sets", "marks")
+        differing = [what for what in parts if getattr(one.state, what) != getattr(other.state, what)]
+        self.problems += [f"{name}: {what} differ" for what in differing]
+        self.say(f"{name}: the state {'differs in ' + ', '.join(differing) if differing else 'is the same'}")
 
 
 def main() -> None:

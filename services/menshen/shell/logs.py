@@ -1,4 +1,4 @@
-"""Structured logs on stderr: a line a verdict, at `debug` also one a batch; identifiers are pseudonyms, never raw data."""
+"""Structured logs on stderr: a line a verdict, at `debug` a batch too; identifiers are pseudonyms, never raw data."""
 
 import logging
 import sys

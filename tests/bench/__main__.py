@@ -1,0 +1,91 @@
+"""Measures Menshen beside the limit of its parts and beside stock frameworks: `python -m tests.bench --help`.
+
+All runs on this machine: Apache Kafka, Valkey, the worker, the generator. Progress goes to stderr, `--json` gives
+all figures; with `--check`, status 1 says that a limit was not kept.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tests.bench import latency, rows
+from tests.bench.contestants.judging import rules_as_shipped
+from tests.bench.house import House
+from tests.bench.limits import fell_short
+from tests.bench.showing import machine, picture, tables
+
+from menshen.bench.crowd import Crowd
+
+ALL = ["floor", "floor_with_state", "menshen", "stock_faust", *(["quix_streams"] if rows.QUIX else [])]
+
+RATES = "1000,2000,5000,10000,20000"
+
+
+def main() -> None:
+    """Measure, show, and judge."""
+    given = _options().parse_args()
+    began_s = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began_s:6.1f} s  {what}", file=sys.stderr, flush=True)
+
+    # What a worker wrote is printed when it has ended: it is for a test that failed.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        found = _measured(given, say)
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+    if given.picture and found["waits"]:
+        picture(found["waits"], given.picture)
+    tables(found, Console())
+    short = list(fell_short(found))
+    for line in short:
+        print(f"fell short: {line}")
+    sys.exit(1 if short and given.check else 0)
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    options.add_argument("--events", type=int, default=200_000, help="in the log that all take (default %(default)s)")
+    options.add_argument("--subjects", type=int, default=20_000, help="who have a past (default %(default)s)")
+    options.add_argument("--seed", type=int, default=1, help="of people and events (default %(default)s)")
+    options.add_argument("--rows", default=",".join(ALL), help="who takes the log (default %(default)s)")
+    options.add_argument(
+        "--rates", default="1000,2000,5000,10000,20000", help="open loop, events/s (default %(default)s)"
+    )
+    options.add_argument("--seconds", type=float, default=20.0, help="at each rate (default %(default)s)")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the waits by load there, as SVG")
+    options.add_argument("--check", action="store_true", help="end with status 1 where a limit is not kept")
+    return options
+
+
+def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine": machine(), "seed": given.seed, "rows": {}, "waits": []}
+    say("living some lives")
+    crowd = Crowd(given.subjects, rules_as_shipped(), seed=given.seed)
+    found["state_bytes"] = crowd.state_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        if names := [name for name in given.rows.split(",") if name]:
+            with House(Path(folder) / "rows", crowd, say) as house:
+                say(f"filling the log with {given.events} events")
+                house.fill(given.events, seed=given.seed)
+                for name in names:
+                    row = rows.menshen if name == "menshen" else rows.contestant
+                    found["rows"][name] = row(house, name, given.events)
+                    say(f"{name}: {found['rows'][name]['events_per_s']:,.0f} events/s")
+        if rates := [float(rate) for rate in given.rates.split(",") if rate]:
+            with House(Path(folder) / "waits", crowd, say) as house:
+                found["waits"] = latency.menshen(house, rates, given.seconds)
+    return found
+
+
+if __name__ == "__main__":
+    main()

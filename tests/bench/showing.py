@@ -1,0 +1,93 @@
+"""What was measured, for people: the rows side by side, the waits by load, and a picture of them."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+Found = Mapping[str, Any]
+COLUMNS = (
+    ("events/s", "events_per_s", ",.0f"),
+    ("CPU us/event", "worker_cpu_us", ".1f"),
+    ("Kafka", "kafka_cpu_us", ".1f"),
+    ("Redis", "redis_cpu_us", ".1f"),
+    ("records", "records", ",d"),
+    ("verdicts", "verdicts", ",d"),
+    ("RSS MB", "worker_rss_mb", "d"),
+)
+WAITS = ("p50_ms", "p99_ms", "p99_9_ms", "max_ms")
+
+
+def machine() -> dict[str, Any]:
+    """Return what a figure depends on: the processor, how many there are, how busy they were before."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+    load = os.getloadavg()[0]
+    return {"cpu": (names or [platform.machine()])[0], "cores": os.cpu_count(), "load_before": round(load, 2)}
+
+
+def tables(found: Found, console: Console) -> None:
+    """Print the rows and the waits."""
+    console.print(
+        f"{found['machine']['cores']} x {found['machine']['cpu']}, load before {found['machine']['load_before']}"
+    )
+    if rows := found.get("rows"):
+        console.print(_rows(rows))
+    if waits := found.get("waits"):
+        console.print(_waits(waits))
+
+
+def _rows(rows: Found) -> Table:
+    table = Table(title="The same log, one worker each")
+    table.add_column("")
+    for title, *_ in COLUMNS:
+        table.add_column(title, justify="right")
+    table.add_column("to Menshen", justify="right")
+    ours = rows["menshen"]["events_per_s"] if "menshen" in rows else None
+    for name, row in rows.items():
+        ratio = f"{row['events_per_s'] / ours:.2f}" if ours else ""
+        table.add_row(name, *[format(row[key], form) for _, key, form in COLUMNS], ratio)
+    return table
+
+
+def _waits(waits: Sequence[Found]) -> Table:
+    table = Table(title="Open loop: ms from an event's append to its record's, and for checkpoints alone")
+    titles = (
+        "events/s",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "checkpoint p99",
+        "p99.9",
+        "CPU us/event",
+        "generator behind ms",
+    )
+    for title in titles:
+        table.add_column(title, justify="right")
+    for at in waits:
+        asked = at["checkpoint"]
+        told = [f"{at[key]:,.0f}" for key in WAITS] + [f"{asked[key]:,.0f}" for key in WAITS[1:3]]
+        cpu, behind = f"{at['worker_cpu_us']:.1f}", f"{at['generator_behind_ms']:.0f}"
+        table.add_row(f"{at['rate']:,.0f}", *told, cpu, behind)
+    return table
+
+
+def picture(waits: Sequence[Found], file: Path) -> None:
+    """Draw the waits by load as SVG."""
+    figure = Figure(figsize=(7, 4))
+    axes = figure.add_subplot()
+    rates = [at["rate"] for at in waits]
+    for key, label in zip(WAITS[:3], ("p50", "p99", "p99.9"), strict=True):
+        axes.plot(rates, [at[key] for at in waits], marker="o", label=label)
+    axes.plot(rates, [at["checkpoint"]["p99_ms"] for at in waits], marker="s", linestyle="--", label="checkpoints, p99")
+    axes.set(xscale="log", yscale="log", xlabel="events a second, open loop", ylabel="ms from append to record")
+    axes.set_title("menshen detect, one worker: how long a record takes")
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
