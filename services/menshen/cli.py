@@ -20,6 +20,7 @@ COMMANDS = {
     "dlq": ("menshen.commands.dead_letters.dlq:dlq", "Look at dead letters, and send them again."),
     "topics": ("menshen.commands.topics:topics", "Create the topics; name what differs."),
     "gaps": ("menshen.commands.gaps:gaps", "Name lost events before which a partition stands still."),
+    "bench": ("menshen.bench.command:bench", "Measure where a worker's time goes."),
     "learn": ("menshen.commands.learn:learn", "Train the learned score."),
     "keys": ("menshen.commands.keys:keys", "Make the keys that sign verdicts."),
     "settings": ("menshen.commands.settings:settings", "List the settings of the processes."),

@@ -23,6 +23,7 @@ from tests.bench.limits import fell_short
 from tests.bench.showing import machine, picture, tables
 
 from menshen.bench.crowd import Crowd
+from menshen.bench.seeding import fill
 
 ALL = ["floor", "floor_with_state", "menshen", "stock_faust", *(["quix_streams"] if rows.QUIX else [])]
 
@@ -76,7 +77,7 @@ def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str
         if names := [name for name in given.rows.split(",") if name]:
             with House(Path(folder) / "rows", crowd, say) as house:
                 say(f"filling the log with {given.events} events")
-                house.fill(given.events, seed=given.seed)
+                fill(house.kafka.bootstrap_servers, crowd, given.events, seed=given.seed)
                 for name in names:
                     row = rows.menshen if name == "menshen" else rows.contestant
                     found["rows"][name] = row(house, name, given.events)

@@ -3,30 +3,23 @@
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import redis
-from confluent_kafka import Producer
 from tests.bench.measuring import Ends
 from tests.servers.detect import Deployment, Worker
 from tests.servers.kafka import Kafka, run_jars
 
 from menshen.bench.crowd import Crowd
-from menshen.bench.mix import events
-from menshen.contract.routing import partition_of
-from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
+from menshen.bench.seeding import seed, worker_keys
+from menshen.contract.topics import ASSESSMENTS, VERDICTS
 from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.kafka.topics import catalogue, overridden
-from menshen.shell.redis.pseudonyms import Pseudonyms
 
 PARTITIONS = 6
 TENANT = "bench"
-SEEDED_AT_ONCE = 1_000
-PRODUCER = {"partitioner": "murmur2_random", "linger.ms": 5, "queue.buffering.max.messages": 500_000}
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,17 +42,6 @@ class House:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def fill(self, n_events: int, *, seed: int) -> None:
-        """Append events as fast as the broker takes them."""
-        producer = Producer({"bootstrap.servers": self.kafka.bootstrap_servers, **PRODUCER})
-        for _, due in zip(range(n_events), events(self.crowd, seed=seed), strict=False):
-            while True:
-                with contextlib.suppress(BufferError):
-                    producer.produce(EVENTS, due.value(time.time_ns() // 1_000_000), due.customer.subject)
-                    break
-                producer.poll(0.1)
-        assert producer.flush(120.0) == 0, "the broker does not take the events"
-
     def output_topics(self, name: str) -> tuple[str, str]:
         """Create topics for a contestant's assessments and verdicts, set up as the product's are."""
         for what, like in (("assessments", ASSESSMENTS), ("verdicts", VERDICTS)):
@@ -77,26 +59,9 @@ class House:
         (self.folder / name).mkdir()
         deployment = Deployment(self.kafka, valkey.url, TENANT, self.folder / name)
         deployment.settings["MENSHEN_GROUP_ID"] = name
-        hashes = Pseudonyms(deployment.settings["MENSHEN_PEPPER"], TENANT)
-
-        def key(subject: bytes) -> bytes:
-            partition = partition_of(subject, self.partitions)
-            return b"{%s:%d}:s:%s" % (TENANT.encode(), partition, hashes.of("subject", subject.decode()).hex().encode())
-
-        self.seed(valkey, key)
+        key = worker_keys(deployment.settings["MENSHEN_PEPPER"], TENANT, self.partitions)
+        seed(valkey.url, self.crowd, key)
         return deployment
-
-    def seed(self, valkey: EmbeddedValkey, key: Callable[[bytes], bytes] = lambda subject: b"s:" + subject) -> None:
-        """Write everybody's state, as their past has left it."""
-        with contextlib.closing(redis.Redis.from_url(valkey.url)) as client:
-            some: dict[bytes, bytes] = {}
-            for who in self.crowd.everybody():
-                some[key(who.subject)] = who.blob
-                if len(some) == SEEDED_AT_ONCE:
-                    client.mset(some)  # type: ignore[arg-type]
-                    some = {}
-            if some:
-                client.mset(some)  # type: ignore[arg-type]
 
 
 class Contestant:

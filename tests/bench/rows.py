@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tests.bench.house import Contestant, House, must_run
 from tests.bench.measuring import between, rss_mb, watched
 
+from menshen.bench.seeding import seed
 from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 
 AT_MOST_S = 30.0
@@ -37,7 +38,7 @@ def contestant(house: House, name: str, n_events: int) -> Row:
     out, verdicts = house.output_topics(name)
     program = PROGRAMS[name]
     with house.valkey(name) as valkey:
-        house.seed(valkey)
+        seed(valkey.url, house.crowd, lambda subject: b"s:" + subject)
         arguments = ["--kafka", house.kafka.bootstrap_servers, "--redis", valkey.url, "--events", EVENTS]
         arguments += ["--out", out, "--verdicts", verdicts, "--group", name, *program.arguments]
         with Contestant(program.module, arguments, house.folder / f"{name}.log", program.python) as process:

@@ -19,11 +19,11 @@ RESTART_ME = (70, 75)
 _SERVICES = Path(__file__).parents[2]
 
 
-def command(*arguments: str, settings: Mapping[str, str]) -> Sequence[str]:
+def command(*arguments: str, settings: Mapping[str, str], module: str = "menshen.cli") -> Sequence[str]:
     """Return the command line of a `menshen` command with these settings, of this very release."""
     given = [f"{name}={value}" for name, value in settings.items()]
     path = os.pathsep.join(filter(None, [str(_SERVICES), os.environ.get("PYTHONPATH", "")]))
-    return ["env", *given, f"PYTHONPATH={path}", sys.executable, "-m", "menshen.cli", *arguments]
+    return ["env", *given, f"PYTHONPATH={path}", sys.executable, "-m", module, *arguments]
 
 
 class Process:
