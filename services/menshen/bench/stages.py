@@ -6,21 +6,29 @@ from typing import NamedTuple
 from menshen.fraud.detectors import DETECTORS
 
 BUDGET_US = {
-    "fetch": 3.0,
-    "decode": 6.0,
-    "observe": 5.0,
-    "open": 2.0,
-    "step": 10.0,
-    **{detector.name: 2.0 for detector in DETECTORS},
-    "score": 2.0,
-    "publish": 6.0,
-    "sign": 1.5,
-    "save": 4.0,
-    "account": 1.0,
-    "wire": 3.0,
-    "other": 3.0,
+    "fetch": 2.0,
+    "decode": 4.5,
+    "observe": 3.5,
+    "open": 1.0,
+    "step": 5.5,
+    "new_device": 0.4,
+    "shared_device": 0.3,
+    "impossible_travel": 0.8,
+    "gps_ip_mismatch": 0.3,
+    "mocked_location": 0.2,
+    "typing_rhythm": 2.0,
+    "inhuman_typing": 1.2,
+    "failed_logins": 0.2,
+    "night_device_switching": 0.2,
+    "score": 0.9,
+    "publish": 3.0,
+    "sign": 0.8,
+    "save": 1.5,
+    "account": 0.3,
+    "wire": 0.9,
+    "other": 0.5,
 }
-"""Microseconds of CPU an event, of the mix that `crowd` describes; `docs/performance.md` says why."""
+"""Microseconds of CPU an event, on average over the mix of `crowd`; together what one event may cost."""
 
 _BY_FUNCTION = {
     ("detect/loop.py", "Loop._observe"): "observe",
