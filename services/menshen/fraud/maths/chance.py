@@ -1,11 +1,12 @@
 """How unlikely it is that measured times repeat as closely as they do, on a clock as coarse as theirs."""
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, lgamma, log, log2, log10, pi, sqrt
 from operator import sub
+from typing import NamedTuple
 
 TIMER_STEPS_MS = (100.0, 50.0, 100 / 3, 20.0, 50 / 3, 10.0, 5.0, 2.0)
 """Resolutions to which browsers round their clocks for privacy, and those of common display rates."""
@@ -13,15 +14,39 @@ LONGEST_CYCLE = 8
 WINDOWS_MS = (4.0, 12.0)
 
 
+def _slack_ms(step_ms: float) -> float:
+    return 1.0 if step_ms >= 10 else 0.0
+
+
+_STEPS_OF_REMAINDER = tuple(
+    sum(
+        1 << i
+        for i, step_ms in enumerate(TIMER_STEPS_MS)
+        if abs(time_ms - step_ms * round(time_ms / step_ms)) < _slack_ms(step_ms) + 0.1
+    )
+    for time_ms in range(100)
+)
+"""As bits, the steps on which a time may lie: since all of them divide 100 ms, its remainder excludes the others."""
+
+
 def timer_step_ms(times_ms: Sequence[int]) -> float:
-    """Return the coarsest usual resolution on whose multiples all times lie, give or take a rounding; 1 if none."""
-    for step_ms in TIMER_STEPS_MS:
-        slack_ms = 1.0 if step_ms >= 10 else 0.0
-        for time_ms in times_ms:
-            if abs(time_ms - step_ms * round(time_ms / step_ms)) > slack_ms:
-                break
-        else:
-            return step_ms
+    """Return the coarsest usual resolution on whose multiples all times lie, give or take a rounding; 1 if none.
+
+    Looks at the remainders first: two or three times of a fine clock leave no step.
+    """
+    left = -1
+    for time_ms in times_ms:
+        left &= _STEPS_OF_REMAINDER[time_ms % 100]
+        if not left:
+            return 1.0
+    for i, step_ms in enumerate(TIMER_STEPS_MS):
+        if left >> i & 1:
+            slack_ms = _slack_ms(step_ms)
+            for time_ms in times_ms:
+                if abs(time_ms - step_ms * round(time_ms / step_ms)) > slack_ms:
+                    break
+            else:
+                return step_ms
     return 1.0
 
 
@@ -33,6 +58,15 @@ def information_bits(values: Sequence[int]) -> float:
     Shannon, C. E. (1948), A mathematical theory of communication, Bell System Technical Journal 27(3).
     """
     return sum(count * log2(len(values) / count) for count in Counter(values).values())
+
+
+def tells_apart(values: Sequence[int], least_bits: float) -> bool:
+    """Say whether the values' information is at least so many bits; it is counted only where their number leaves doubt.
+
+    Where d of n values are distinct, it is least if all but one of these stand alone: log2(n) bits for each that does.
+    """
+    at_least = (len(set(values)) - 1) * log2(len(values) or 1)
+    return at_least >= least_bits or information_bits(values) >= least_bits
 
 
 def surprise(n_hits: int, n_trials: int, chance: float) -> float:
@@ -67,36 +101,101 @@ def repetition(times_ms: Sequence[int], deviation_ms: float, step_ms: float, lea
     Nothing is counted where the times lie too far apart for a surprise: a hit is linked to a median, which does not
     count, by gaps no wider than the window, so that there are no more hits than such gaps between the ordered times.
     """
-    n_times, ordered = len(times_ms), sorted(times_ms)
+    ordered, most = sorted(times_ms), least
     gaps_ms = sorted(map(sub, ordered[1:], ordered))
-    scatter_ms = sqrt(deviation_ms**2 + step_ms**2 / 6)
-    most = least
-    for within_ms in (max(window_ms, step_ms / 2) for window_ms in WINDOWS_MS):
-        chance, reach_ms = 2 * within_ms / (sqrt(2 * pi) * scatter_ms), ceil(within_ms) - 1
-        n_gaps = bisect_right(gaps_ms, reach_ms)
-        for cycle, n_needed in enumerate(_hits_needed(n_times, chance, least), start=1):
-            if n_needed <= n_gaps and (n_near := _n_near_medians(times_ms, cycle, reach_ms, n_needed)) >= n_needed:
-                most = max(most, surprise(n_near, n_times - cycle, chance) - log10(cycle))
+    for window in _windows(len(times_ms), deviation_ms, step_ms, least):
+        n_gaps = bisect_right(gaps_ms, window.reach_ms)
+        if n_gaps >= window.n_needed:
+            most = max(most, _most_in(window, times_ms, ordered, n_gaps, least))
     return most
 
 
-@lru_cache(maxsize=4096)
-def _hits_needed(n_times: int, chance: float, least: float) -> tuple[int, ...]:
-    """Return for each cycle a number of hits below which there is no surprise above `least`.
+class _Cycle(NamedTuple):
+    """How many turns a cycle has, and the number of hits below which it is no surprise."""
 
-    Kept, since visits are alike: a few dozen lengths, and a window's chance depends on the clock's step alone.
+    n_turns: int
+    n_needed: int
+
+
+class _Lag(NamedTuple):
+    """A lag of whole cycles and half the times or more: it pairs times of one turn, none with more than one other.
+
+    `n_spared` is how many times may miss where one of its cycles surprises.
     """
-    cycles = range(1, max(1, min(LONGEST_CYCLE, n_times // 3)) + 1)
-    return tuple(_hits_needed_in(cycle, n_times - cycle, chance, least) for cycle in cycles)
+
+    n_places: int
+    n_spared: int
+    cycles: tuple[_Cycle, ...]
 
 
-def _hits_needed_in(cycle: int, n_trials: int, chance: float, least: float) -> int:
+class _Window(NamedTuple):
+    """How near a median a time is a hit, the chance of that, the hits that any cycle needs at least, and the cycles."""
+
+    reach_ms: int
+    chance: float
+    n_needed: int
+    lags: tuple[_Lag, ...]
+
+
+@lru_cache(maxsize=1024)
+def _windows(n_times: int, deviation_ms: float, step_ms: float, least: float) -> tuple[_Window, ...]:
+    """Return what counts in each window.
+
+    Kept, since visits are alike: a few dozen lengths, and hardly more than one step of the clock.
+    """
+    scatter_ms = sqrt(deviation_ms**2 + step_ms**2 / 6)
+    return tuple([_window(n_times, max(window_ms, step_ms / 2), scatter_ms, least) for window_ms in WINDOWS_MS])
+
+
+def _window(n_times: int, within_ms: float, scatter_ms: float, least: float) -> _Window:
+    chance, by_lag = 2 * within_ms / (sqrt(2 * pi) * scatter_ms), defaultdict[int, list[_Cycle]](list)
+    for n_turns in range(1, max(1, min(LONGEST_CYCLE, n_times // 3)) + 1):
+        n_needed = _hits_needed(n_turns, n_times - n_turns, chance, least)
+        by_lag[n_turns * ceil(n_times / (2 * n_turns))].append(_Cycle(n_turns, n_needed))
+    lags = [_Lag(lag, max(n_times - sum(cycle) for cycle in cycles), tuple(cycles)) for lag, cycles in by_lag.items()]
+    fewest = min(cycle.n_needed for lag in lags for cycle in lag.cycles)
+    return _Window(ceil(within_ms) - 1, chance, fewest, tuple(lags))
+
+
+def _hits_needed(cycle: int, n_trials: int, chance: float, least: float) -> int:
     def surprise_at_most(n_hits: int) -> float:
         """Take the tail's first term for the whole tail, which is larger."""
         return -_log10_binomial(n_hits, n_trials, chance) - log10(cycle)
 
     above_mean = max(0, int(chance * n_trials) + 1)
     return bisect_right(range(n_trials + 1), least, lo=above_mean, key=surprise_at_most)
+
+
+def _most_in(window: _Window, times_ms: Sequence[int], ordered: list[int], n_gaps: int, least: float) -> float:
+    reach_ms, chance, _, lags = window
+    most, n_times = least, len(times_ms)
+    for lag in lags:
+        if _misses(times_ms, lag, reach_ms):
+            continue
+        for n_turns, n_needed in lag.cycles:
+            if n_needed > n_gaps:
+                continue
+            n_near = _n_near_medians(ordered if n_turns == 1 else times_ms, n_turns, reach_ms, n_needed)
+            if n_near >= n_needed:
+                most = max(most, surprise(n_near, n_times - n_turns, chance) - log10(n_turns))
+    return most
+
+
+def _misses(times_ms: Sequence[int], lag: _Lag, reach_ms: int) -> bool:
+    """Say whether more times than are spared are sure to lie beyond the reach of their turn's median.
+
+    Of two times of one turn that lie further apart than a median reaches to both sides, one misses at least.
+    """
+    n_places, n_spared, _ = lag
+    if n_spared >= len(times_ms) - n_places:
+        return False
+    apart_ms = 2 * reach_ms
+    for earlier_ms, later_ms in zip(times_ms, times_ms[n_places:], strict=False):
+        if not -apart_ms <= later_ms - earlier_ms <= apart_ms:
+            n_spared -= 1
+            if n_spared < 0:
+                return True
+    return False
 
 
 def _n_near_medians(times_ms: Sequence[int], cycle: int, reach_ms: int, at_least: int) -> int:

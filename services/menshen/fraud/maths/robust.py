@@ -9,8 +9,14 @@ def clamp(value: float, low: float, high: float) -> float:
 
 
 def mean_deviation(values: Sequence[float], centre: float) -> float:
-    """Return the mean absolute deviation of the values from a centre, in their unit; there must be a value."""
-    return sum([abs(value - centre) for value in values]) / len(values)
+    """Return the mean absolute deviation of the values from a centre, in their unit; there must be a value.
+
+    A loop, since for the few values of a visit a list of deviations costs twice as much.
+    """
+    total = 0.0
+    for value in values:
+        total += abs(value - centre)
+    return total / len(values)
 
 
 def midmean(values: Sequence[float]) -> float:
@@ -21,9 +27,11 @@ def midmean(values: Sequence[float]) -> float:
     ----------
     Tukey, J. W. (1977), Exploratory Data Analysis, Addison-Wesley: the midmean.
     """
-    cut = len(values) // 4
-    middle = sorted(values)[cut : len(values) - cut] if cut else values
-    return sum(middle) / len(middle)
+    n = len(values)
+    if n < 4:
+        return sum(values) / n
+    cut = n // 4
+    return sum(sorted(values)[cut : n - cut]) / (n - 2 * cut)
 
 
 def clipped_step(estimate: float, seen: float, rate: float, limit: float) -> float:
@@ -35,4 +43,5 @@ def clipped_step(estimate: float, seen: float, rate: float, limit: float) -> flo
     residual. Gelper, S., Fried, R., Croux, C. (2010), Robust forecasting with exponential and Holt-Winters smoothing,
     Journal of Forecasting 29(3): the same in a running estimate.
     """
-    return estimate + rate * clamp(seen - estimate, -limit, limit)
+    away = seen - estimate
+    return estimate + rate * (-limit if away < -limit else limit if away > limit else away)

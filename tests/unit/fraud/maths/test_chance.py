@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menshen.fraud.maths.chance import TIMER_STEPS_MS, information_bits, repetition, surprise, timer_step_ms
+from menshen.fraud.maths.chance import (
+    TIMER_STEPS_MS,
+    information_bits,
+    repetition,
+    surprise,
+    tells_apart,
+    timer_step_ms,
+)
 
 STEPS_MS = st.sampled_from((1.0, *TIMER_STEPS_MS))
 SCATTERED_MS = st.lists(st.integers(-60, 500), min_size=1, max_size=60)
@@ -68,6 +75,13 @@ def test_information_grows_with_what_differs() -> None:
     assert information_bits(list(range(16))) == 64
 
 
+@given(st.lists(st.integers(0, 30), max_size=60), st.floats(0, 200))
+def test_values_tell_apart_what_their_information_says(values: list[int], least_bits: float) -> None:
+    bits = information_bits(values)
+    assert tells_apart(values, least_bits) == (bits >= least_bits)
+    assert tells_apart(values, bits)
+
+
 def test_repetition_is_rare_in_people_and_certain_in_machines() -> None:
     human = np.random.default_rng(2).normal(120, 40, 30).astype(int).tolist()
     assert repetition(human, 22, 1) < 2
@@ -93,6 +107,20 @@ def test_what_is_not_counted_would_not_have_surprised(
 ) -> None:
     expected = max(least, plain_repetition(times_ms, deviation_ms, step_ms))
     assert repetition(times_ms, deviation_ms, step_ms, least) == expected
+
+
+@pytest.mark.parametrize(
+    "times_ms",
+    [
+        [89] * 14 + [100] + [111] * 15,
+        [91] * 10 + [500] * 6 + [91] + [100] * 7 + [109] * 6,
+        [0, 60, 120, 180, 240, 300, 360, 420] * 4,
+    ],
+    ids=["at both ends of the window", "some far off", "the longest cycle"],
+)
+def test_times_that_scatter_as_far_as_may_be_are_counted(times_ms: list[int]) -> None:
+    expected = plain_repetition(times_ms, 22, 1)
+    assert repetition(times_ms, 22, 1, least=2.5) == expected > 2.5
 
 
 @given(st.lists(st.integers(-40, 40), min_size=1, max_size=20), STEPS_MS, st.booleans())

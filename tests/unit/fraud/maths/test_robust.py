@@ -14,6 +14,10 @@ def test_a_midmean_of_few_values_is_their_mean() -> None:
     assert [midmean([7]), midmean([1, 2]), midmean([1, 2, 6])] == [7, 1.5, 3]
 
 
+def test_a_midmean_of_four_values_leaves_the_outer_ones_out() -> None:
+    assert midmean([3, 100, -50, 1]) == 2
+
+
 def test_a_midmean_moves_gently_where_a_median_jumps() -> None:
     fewer, more = [0] * 6 + [100] * 5, [0] * 5 + [100] * 6
     assert np.median(more) - np.median(fewer) == 100

@@ -1,19 +1,18 @@
 """Could a person have typed this at all?"""
 
-import hashlib
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import pairwise
 from operator import add
-from statistics import median_low
 from struct import pack
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from msgspec.structs import replace
+from msgspec import Struct
 
 from menshen.contract.events import Envelope, Keystroke
 from menshen.fraud.detector import CERTAIN, DetectorState, Finding, Layer, Reading
 from menshen.fraud.detectors.behaviour.by_hand import typed_by_hand
-from menshen.fraud.maths.chance import information_bits, repetition, surprise, timer_step_ms
+from menshen.fraud.maths.chance import repetition, surprise, tells_apart, timer_step_ms
 from menshen.fraud.maths.robust import mean_deviation
 from menshen.fraud.sighting import Sighting
 
@@ -27,12 +26,13 @@ class InhumanTypingState(DetectorState, frozen=True, gc=False, array_like=True):
     unvouched: bytes = b""
 
 
-class Typing(NamedTuple):
+class Typing(Struct, frozen=True, gc=False):
     """One visit's times without held backspaces, in ms, and the step of the clock that measured them."""
 
     holds: list[int]
     flights: list[int]
     presses: list[int]
+    times: list[int]
     step_ms: float
 
     @property
@@ -101,32 +101,31 @@ class InhumanTyping:
     def step(self, state: InhumanTypingState, sighting: Sighting, /) -> Reading:
         """Judge a visit by what hands can do and by the digests; then leave its own."""
         visit = sighting.event
-        if not typed_by_hand(visit):
+        if not typed_by_hand(visit) or len(visit.hold_ms) < self.shortest_visit:
             return Reading(state)
         typing = _typing(visit)
         if min(len(typing.holds), len(typing.presses) + 1) < self.shortest_visit:
             return Reading(state)
-        digest = self._digest(typing)
+        digest, keys_per_s = self._digest(typing), typing.keys_per_s
         replayed = bool(digest) and (_holds(state.vouched, digest) or _holds(state.unvouched, digest))
-        findings = self._doubts(typing, replayed=replayed, real_keys=visit.input_method == "keyboard")
-        usual_ms = median_low(typing.presses)
+        findings = self._doubts(typing, keys_per_s, replayed=replayed, real_keys=visit.input_method == "keyboard")
+        usual_ms = sorted(typing.presses)[(len(typing.presses) - 1) // 2]
         spread = mean_deviation(typing.presses, usual_ms) / max(typing.step_ms, usual_ms)
-        features = {"typing_keys_per_s": typing.keys_per_s, "typing_spread": spread}
+        features = {"typing_keys_per_s": keys_per_s, "typing_spread": spread}
         return Reading(self._remember(state, digest, vouched=sighting.teaches), findings, features)
 
-    def _doubts(self, typing: Typing, *, replayed: bool, real_keys: bool) -> tuple[Finding, ...]:
-        keys_per_s = typing.keys_per_s
+    def _doubts(self, typing: Typing, keys_per_s: float, *, replayed: bool, real_keys: bool) -> tuple[Finding, ...]:
         rushed = keys_per_s / self.fastest_per_s / 2 if keys_per_s > self.fastest_per_s else 0.0
         steady = self._steadiness(typing, least=0.0 if rushed else self.tolerated)
-        brief = self._briefness(typing) if real_keys else 0.0
-        unlikely = (max(steady, brief) - self.tolerated) / (self.certain - self.tolerated)
-        doubt_pm = int(CERTAIN * max(0.0, min(1.0, max(unlikely, rushed, float(replayed)))))
+        strange = max(steady, self._briefness(typing)) if real_keys else steady
+        unlikely = (strange - self.tolerated) / (self.certain - self.tolerated)
+        doubt_pm = int(CERTAIN * min(1.0, max(unlikely, rushed, float(replayed))))
         if doubt_pm < 1:
             return ()
         evidence = {
             "n_keys": float(len(typing.holds)),
             "keys_per_s": round(keys_per_s, 1),
-            **({"replayed": 1.0} if replayed else {"unlikely": round(min(99.0, max(steady, brief)), 1)}),
+            **({"replayed": 1.0} if replayed else {"unlikely": round(min(99.0, strange), 1)}),
         }
         return (Finding("INHUMAN_TYPING", doubt_pm, self.stands_ms, evidence),)
 
@@ -135,10 +134,8 @@ class InhumanTyping:
 
         Holds alone prove nothing, since some keyboards report them alike: they at most double what the others do.
         """
-        flights, presses = (
-            repetition(times, self.steady_flight_ms, typing.step_ms, least / 2)
-            for times in (typing.flights, typing.presses)
-        )
+        flights = repetition(typing.flights, self.steady_flight_ms, typing.step_ms, least / 2)
+        presses = repetition(typing.presses, self.steady_flight_ms, typing.step_ms, least / 2)
         between = max(flights, presses)
         if 2 * between <= least:
             return least
@@ -150,17 +147,16 @@ class InhumanTyping:
         return surprise(sum(hold < self.brief_ms for hold in typing.holds), len(typing.holds), chance)
 
     def _digest(self, typing: Typing) -> bytes:
-        times = (*typing.holds, *typing.flights)
-        if information_bits(times) < self.least_bits:
+        if not tells_apart(typing.times, self.least_bits):
             return b""
-        return hashlib.blake2b(pack(f"<{len(times)}i", *times), digest_size=DIGEST_BYTES).digest()
+        return blake2b(pack(f"<{len(typing.times)}i", *typing.times), digest_size=DIGEST_BYTES).digest()
 
     def _remember(self, state: InhumanTypingState, digest: bytes, *, vouched: bool) -> InhumanTypingState:
         if not digest:
             return state
         if vouched:
-            return replace(state, vouched=_newest(state.vouched, digest, self.n_vouched))
-        return replace(state, unvouched=_newest(state.unvouched, digest, self.n_unvouched))
+            return InhumanTypingState(_newest(state.vouched, digest, self.n_vouched), state.unvouched)
+        return InhumanTypingState(state.vouched, _newest(state.unvouched, digest, self.n_unvouched))
 
 
 def _typing(visit: Keystroke) -> Typing:
@@ -172,7 +168,8 @@ def _typing(visit: Keystroke) -> Typing:
         in_run = {at for i, pair in enumerate(pairwise(visit.classes)) if pair == ("b", "b") for at in (i, i + 1)}
         holds = [hold_ms for i, hold_ms in enumerate(holds) if i not in in_run]
         flights, presses = [flights[i] for i in pairs], [presses[i] for i in pairs]
-    return Typing(holds, flights, presses, timer_step_ms([*holds, *flights]))
+    times = holds + flights
+    return Typing(holds, flights, presses, times, timer_step_ms(times))
 
 
 def _digests(ring: bytes) -> tuple[bytes, ...]:
@@ -185,6 +182,6 @@ def _holds(ring: bytes, digest: bytes) -> bool:
 
 
 def _newest(ring: bytes, digest: bytes, n_kept: int) -> bytes:
-    if _holds(ring, digest):
+    if digest in ring:
         ring = b"".join(known for known in _digests(ring) if known != digest)
     return (ring + digest)[-n_kept * DIGEST_BYTES :]

@@ -4,20 +4,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from operator import add
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from menshen.contract.events import Envelope, Keystroke
 from menshen.fraud.detector import CERTAIN, DetectorState, Finding, Layer, Reading
 from menshen.fraud.detectors.behaviour.by_hand import typed_by_hand
-from menshen.fraud.maths.template import Cell, Pace, distances, first_cell, moved, pack, unpack
+from menshen.fraud.maths.robust import midmean
+from menshen.fraud.maths.template import Cell, Pace, cell_of, distances, first_cell, moved, with_cells
 from menshen.fraud.sighting import Sighting
 
 KINDS = ("l", "d", "s", "b", "o", "ll", "dd", "ls", "sl", "?d", "?b", "b?", "??")
 """What is measured: how long each key class is held, then the flight from class to class, with rare pairs together."""
+KINDS_OF_KEYS = range(KINDS.index("ll"))
+"""Those of the holds, of which there is one a key."""
 USUAL_SPREAD = {1: 200, 2: 600}
 """Mean deviation of a hold and of a flight time in people at large, in 0.1 ms."""
 PAUSE_MS = 1500
@@ -30,8 +31,8 @@ LARGEST_PART = 4.0
 
 PACE = Pace()
 
-Timings = Mapping[int, list[int]]
-"""A visit's times by kind, in 0.1 ms."""
+Seen = tuple[int, list[int], float, Cell | None]
+"""A kind in a visit: its number, its times in 0.1 ms, their midmean, and what the template knows of it."""
 
 
 class Template(Struct, frozen=True, gc=False, array_like=True):
@@ -49,7 +50,7 @@ class TypingRhythmState(DetectorState, frozen=True, gc=False, array_like=True):
     touch: Template = Template()
 
 
-class Comparison(NamedTuple):
+class Comparison(Struct, frozen=True, gc=False):
     """How far a visit lies from the template; a distance of 1 is what the subject's own visits show."""
 
     distance: float
@@ -116,32 +117,32 @@ class TypingRhythm:
         visit = sighting.event
         if not typed_by_hand(visit) or len(visit.hold_ms) < self.shortest_visit:
             return Reading(state)
-        keyboard = "touch" if visit.input_method == "soft_keyboard" else "physical"
-        template: Template = getattr(state, keyboard)
+        touch = visit.input_method == "soft_keyboard"
+        template = state.touch if touch else state.physical
         enrolled, teaches = self._enrolled(template), sighting.teaches
         if not enrolled and not teaches:
             return Reading(state)
-        cells, timings = unpack(template.cells), _timings(visit)
-        comparison = self._compare(cells, timings) if enrolled else None
+        kinds = _seen(visit, template.cells)
+        comparison = self._compare(kinds) if enrolled else None
         findings = self._doubts(comparison) if comparison else ()
         features = {"typing_distance": comparison.distance} if comparison else None
         if teaches and not findings:
-            learned = self._learn(template, cells, timings, judged=comparison is not None)
-            state = replace(state, **{keyboard: learned})
+            learned = self._learn(template, kinds, judged=comparison is not None)
+            state = TypingRhythmState(state.physical, learned) if touch else TypingRhythmState(learned, state.touch)
         return Reading(state, findings, features)
 
-    def _compare(self, cells: Mapping[int, Cell], timings: Timings) -> Comparison | None:
-        settled = {kind: cell for kind, cell in cells.items() if self._settled(cell)}
-        known = {kind: values for kind, values in timings.items() if kind in settled}
-        n_keys = _n_keys(known)
-        if n_keys < self.shortest_visit:
-            return None
-        seen = usual = 0.0
-        for kind, values in known.items():
-            parts = distances(settled[kind], values, least_spread=30, softening=100)
-            seen += sqrt(len(values)) * sum([min(LARGEST_PART, part) for part in parts])
-            usual += sqrt(1 + BETWEEN_VISITS * len(values)) * len(parts)
-        return Comparison(seen / usual, n_keys)
+    def _compare(self, kinds: list[Seen]) -> Comparison | None:
+        n_keys, seen, usual = 0, 0.0, 0.0
+        for kind, values, middle, cell in kinds:
+            if cell is None or not self._settled(cell):
+                continue
+            parts, part_sum, n = distances(cell, values, middle, least_spread=30, softening=100), 0.0, len(values)
+            for part in parts:
+                part_sum += part if part < LARGEST_PART else LARGEST_PART
+            seen += sqrt(n) * part_sum
+            usual += sqrt(1 + BETWEEN_VISITS * n) * len(parts)
+            n_keys += n if kind in KINDS_OF_KEYS else 0
+        return Comparison(seen / usual, n_keys) if n_keys >= self.shortest_visit else None
 
     def _doubts(self, comparison: Comparison) -> tuple[Finding, ...]:
         beyond = (comparison.excess - self.tolerated) / (self.certain - self.tolerated)
@@ -151,15 +152,16 @@ class TypingRhythm:
         evidence = {"distance": round(comparison.distance, 2), "n_keys": float(comparison.n_keys)}
         return (Finding("TYPING_MISMATCH", doubt_pm, self.stands_ms, evidence),)
 
-    def _learn(self, template: Template, cells: Mapping[int, Cell], timings: Timings, *, judged: bool) -> Template:
+    def _learn(self, template: Template, kinds: list[Seen], *, judged: bool) -> Template:
         """Move the cells; a visit that could not be judged by an enrolled template moves only cells still open."""
-        free, after = judged or not self._enrolled(template), dict(cells)
-        for kind, values in timings.items():
-            cell = cells.get(kind) or first_cell(kind, values, USUAL_SPREAD[len(KINDS[kind])])
-            if free or not self._settled(cell):
-                after[kind] = moved(cell, values, self.pace)
-        n_keys = min(self.least_keys, template.n_keys + _n_keys(timings))
-        return Template(pack(after), min(self.least_visits, template.n_visits + 1), n_keys)
+        free, after, n_keys = judged or not self._enrolled(template), list[Cell](), template.n_keys
+        for kind, values, middle, cell in kinds:
+            before = cell or first_cell(kind, middle, USUAL_SPREAD[len(KINDS[kind])])
+            if free or not self._settled(before):
+                after.append(moved(before, values, middle, self.pace))
+            n_keys += len(values) if kind in KINDS_OF_KEYS else 0
+        n_visits = min(self.least_visits, template.n_visits + 1)
+        return Template(with_cells(template.cells, after), n_visits, min(self.least_keys, n_keys))
 
     def _enrolled(self, template: Template) -> bool:
         return template.n_visits >= self.least_visits and template.n_keys >= self.least_keys
@@ -177,21 +179,34 @@ def _kind_of_pair(pair: str) -> str:
 
 
 KIND_OF_KEY = {key: KINDS.index(key) for key in "ldsbo"}
-KIND_OF_PAIR = {a + b: KINDS.index(_kind_of_pair(a + b)) for a in KIND_OF_KEY for b in KIND_OF_KEY if a + b != "bb"}
+KIND_OF_PAIR = {a: {b: KINDS.index(_kind_of_pair(a + b)) for b in KIND_OF_KEY} for a in KIND_OF_KEY}
+KIND_OF_PAIR["b"]["b"] = NO_KIND = -1
 """Two backspaces have none: they may be one held key."""
 
 
-def _timings(visit: Keystroke) -> Timings:
-    """Sort a visit's times by kind, without pauses."""
-    timings = defaultdict[int, list[int]](list)
-    for key, hold_ms in zip(visit.classes, visit.hold_ms, strict=True):
-        timings[KIND_OF_KEY[key]].append(10 * min(hold_ms, LONG_HOLD_MS))
-    for pair, flight_ms in zip(map(add, visit.classes, visit.classes[1:]), visit.flight_ms, strict=True):
-        kind = KIND_OF_PAIR.get(pair)
-        if kind is not None and -PAUSE_MS < flight_ms < PAUSE_MS:
-            timings[kind].append(10 * flight_ms)
+def _seen(visit: Keystroke, cells: bytes) -> list[Seen]:
+    return [(kind, values, midmean(values), cell_of(cells, kind)) for kind, values in _timings(visit).items()]
+
+
+def _timings(visit: Keystroke) -> Mapping[int, list[int]]:
+    """Sort a visit's times by kind, in 0.1 ms and without pauses."""
+    classes, first, timings = visit.classes, visit.classes[:1], defaultdict[int, list[int]](list)
+    if classes.count(first) == len(classes):
+        return _timings_of_one(first, visit)
+    for key, hold_ms in zip(classes, visit.hold_ms, strict=True):
+        timings[KIND_OF_KEY[key]].append(10 * hold_ms if hold_ms < LONG_HOLD_MS else 10 * LONG_HOLD_MS)
+    for key, after, flight_ms in zip(classes, classes[1:], visit.flight_ms, strict=False):
+        if -PAUSE_MS < flight_ms < PAUSE_MS:
+            timings[KIND_OF_PAIR[key][after]].append(10 * flight_ms)
+    timings.pop(NO_KIND, None)
     return timings
 
 
-def _n_keys(timings: Timings) -> int:
-    return sum([len(values) for kind, values in timings.items() if len(KINDS[kind]) == 1])
+def _timings_of_one(key: str, visit: Keystroke) -> Mapping[int, list[int]]:
+    """Do the same where all keys are of one class, as in most fields: there is nothing to sort."""
+    holds = [10 * hold_ms if hold_ms < LONG_HOLD_MS else 10 * LONG_HOLD_MS for hold_ms in visit.hold_ms]
+    flights = [10 * flight_ms for flight_ms in visit.flight_ms if -PAUSE_MS < flight_ms < PAUSE_MS]
+    timings = {KIND_OF_KEY[key]: holds}
+    if flights and key != "b":
+        timings[KIND_OF_PAIR[key][key]] = flights
+    return timings

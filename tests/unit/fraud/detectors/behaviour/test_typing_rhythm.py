@@ -1,7 +1,7 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.fraud.detectors.behaviour.typists import SENTENCE, Typist, on_clock, typed
 
@@ -159,6 +159,8 @@ def test_a_template_of_every_kind_of_key_on_two_keyboards_stays_under_300_bytes(
 PAIRS_OF_THEIR_OWN = ("ll", "dd", "ls", "sl")
 
 
+@example([("d", 90 + at, 1_480 + 10 * at) for at in range(9)])
+@example([("b", 90, 140)] * 9)
 @given(st.lists(st.tuples(st.sampled_from("ldsbo"), st.integers(0, 2_000), st.integers(-60, 3_000)), min_size=8))
 def test_times_are_sorted_by_key_and_pair_without_pauses_and_held_backspaces(keys: list[tuple[str, int, int]]) -> None:
     classes = "".join(key for key, _, _ in keys)
