@@ -101,6 +101,8 @@ def _values(described: inspect.Type) -> st.SearchStrategy[Any]:
             return st.floats(low, high, allow_nan=False, allow_infinity=False)
         case inspect.StrType():
             return _texts(described.min_length or 0, described.max_length or 64, described.pattern)
+        case inspect.Metadata(type=inspect.StrType() as text, extra_json_schema={"pattern": pattern}):
+            return _texts(text.min_length or 0, text.max_length or 64, pattern)
         case inspect.LiteralType(values=values):
             return st.sampled_from(values)
         case inspect.UnionType(types=types):

@@ -21,6 +21,8 @@ def _patterns(described: inspect.Type) -> Iterator[str]:
     match described:
         case inspect.StrType(pattern=str() as pattern):
             yield pattern
+        case inspect.Metadata(extra_json_schema={"pattern": pattern}):
+            yield pattern
         case inspect.UnionType(types=types):
             yield from (pattern for one in types for pattern in _patterns(one))
         case inspect.ListType(item_type=item):

@@ -105,9 +105,10 @@ def fullest() -> tuple[dict[str, DetectorState], tuple[Finding, ...]]:
     for detector in DETECTORS:
         state = states[detector.name] = detector.state()
         for sighting in history(detector):
-            state, found, _ = detector.step(state, sighting)
+            reading = detector.step(state, sighting)
+            state = reading.state
             states[detector.name] = max(states[detector.name], state, key=packed)
-            for finding in (finding for finding in found if finding.stands_ms):
+            for finding in (finding for finding in reading.findings if finding.stands_ms):
                 findings[finding.code] = max(findings.get(finding.code, finding), finding, key=packed)
     return states, tuple(sorted(findings.values(), key=packed, reverse=True))
 

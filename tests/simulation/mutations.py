@@ -140,7 +140,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         "zombies",
         (
             Cut(
-                RecentEvents.with_event, "RecentEvents((self.packed + key + content)[-window * _ENTRY_BYTES :])", "self"
+                RecentEvents.with_event,
+                "RecentEvents(self.packed[-(window - 1) * _ENTRY_BYTES :] + (key + content))",
+                "self",
             ),
         ),
     ),

@@ -8,7 +8,7 @@ from typing import Never
 import msgspec
 
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import FAMILIES, Event
+from menshen.contract.events import TYPE_OF, Event
 
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 64
@@ -16,7 +16,7 @@ MAX_DEPTH = 64
 
 _EVENT = msgspec.json.Decoder(Event)
 _ENCODER = msgspec.json.Encoder()
-_TYPES = frozenset(str(family.__struct_config__.tag) for family in FAMILIES)
+_TYPES = frozenset(TYPE_OF.values())
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{\]}]")
 
@@ -43,6 +43,7 @@ def decode_event(value: bytes | None) -> Event:
         raise Undecodable(RejectReason.OVERSIZED, f"{len(value)} bytes, at most {MAX_BYTES} are read")
     try:
         event: Event = _EVENT.decode(value)
+        _refuse_invisible(event)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _refuse_depth(value)
         _explain(value, error)
@@ -55,6 +56,15 @@ def decode_event(value: bytes | None) -> Event:
 def encode_event(event: Event) -> bytes:
     """Encode an event as the record value that `decode_event` reads back."""
     return _ENCODER.encode(event)
+
+
+def _refuse_invisible(event: Event) -> None:
+    """See to it that each `EnvelopeId` is visible ASCII, as an `Id` is; an absent one reads None, which is."""
+    ids = (
+        f"{event.event_id}{event.subject_id}{event.session_id}{event.product_id}{event.application_id}{event.device_id}"
+    )
+    if " " in ids or not (ids.isascii() and ids.isprintable()):
+        raise msgspec.ValidationError("identifiers are visible ASCII characters")
 
 
 def _says_more_than(value: bytes, event: Event) -> bool:

@@ -2,17 +2,24 @@
 
 Numbers are bounded here, in one place, so that nothing behind the decoder meets a value that no customer could cause.
 A family ignores fields that it does not know (a newer producer), except `Keystroke`: see there.
+
+A family has no families below it. So code that meets every event asks `type(event) is Login`: `isinstance` takes five
+times as long to say no.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 END = r"$(?!\n)"
 """The end of a text in a pattern: Python's `$` alone also matches before a line break at the end."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[!-~]+{END}")]
 """An opaque identifier: 1 to 64 visible ASCII characters. Pseudonyms only, never a name, phone or identity number."""
+
+EnvelopeId = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=json.schema(Id))]
+"""The same, whose characters `decode_event` looks at: a pattern for each would be half of all that decoding costs."""
 
 Millis = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """Milliseconds since 1970. A client's clock may be years off: that is judged, not refused."""
@@ -41,17 +48,17 @@ class Envelope(Struct, frozen=True, kw_only=True, gc=False, tag_field="type", om
     visit, `seq` orders it. `version` is the major version of the family's schema.
     """
 
-    event_id: Id
-    subject_id: Id
-    session_id: Id
+    event_id: EnvelopeId
+    subject_id: EnvelopeId
+    session_id: EnvelopeId
     seq: Annotated[int, Meta(ge=0, le=2**31)]
     occurred_ms: Millis
     received_ms: Millis
     assurance: Assurance
-    product_id: Id
+    product_id: EnvelopeId
     version: Literal[1] = 1
-    application_id: Id | None = None
-    device_id: Id | None = None
+    application_id: EnvelopeId | None = None
+    device_id: EnvelopeId | None = None
 
 
 class Login(Envelope, frozen=True, kw_only=True, gc=False, tag="login", omit_defaults=True):
@@ -116,11 +123,12 @@ class Pointer(Envelope, frozen=True, kw_only=True, gc=False, tag="pointer", omit
     y_px: Annotated[list[Annotated[int, Meta(ge=-32768, le=32768)]], Meta(max_length=MAX_POINTS)]
 
     def __post_init__(self) -> None:
-        if not len(self.t_ms) == len(self.x_px) == len(self.y_px):
+        starts, n_points = self.starts, len(self.t_ms)
+        if len(self.x_px) != n_points or len(self.y_px) != n_points:
             raise ValueError("t_ms, x_px and y_px must have the same length")
-        if any(later <= earlier for earlier, later in zip(self.starts, self.starts[1:], strict=False)):
+        if len(starts) > 1 and starts != sorted(set(starts)):
             raise ValueError("starts must rise")
-        if self.starts and self.starts[-1] >= len(self.t_ms):
+        if starts and starts[-1] >= n_points:
             raise ValueError("a stroke starts behind the last point")
 
 
@@ -186,8 +194,8 @@ class Exposure(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 class Checkpoint(Envelope, frozen=True, kw_only=True, gc=False, tag="checkpoint", omit_defaults=True):
     """May this step of this application go on? A decision point: it is answered by a signed verdict."""
 
-    application_id: Id
-    device_id: Id
+    application_id: EnvelopeId
+    device_id: EnvelopeId
     step: Step
     attempt: Annotated[int, Meta(ge=1, le=1000)]
     draw_id: Id | None = None
@@ -215,8 +223,8 @@ class Override(Envelope, frozen=True, kw_only=True, gc=False, tag="override", om
     It holds for exactly the question that they looked at, and names all of it, as the checkpoint did.
     """
 
-    application_id: Id
-    device_id: Id
+    application_id: EnvelopeId
+    device_id: EnvelopeId
     step: Step
     attempt: Annotated[int, Meta(ge=1, le=1000)]
     decision: Literal["allow", "block"]
@@ -260,3 +268,5 @@ FAMILIES: tuple[type[Envelope], ...] = (
     Override,
     Label,
 )
+TYPE_OF: Mapping[type[Envelope], str] = {family: str(family.__struct_config__.tag) for family in FAMILIES}
+"""What each family calls itself on the wire."""

@@ -1,16 +1,39 @@
 """Identifiers that are a function of what they name, so that judging an event again gives the same record."""
 
 import hashlib
+from functools import lru_cache
+from operator import itemgetter
+
+_GROUPS = itemgetter(slice(8), slice(8, 12), slice(12, 16), slice(16, 20), slice(20, 32))
+"""Those of a UUID among hexadecimal digits."""
 
 
 def record_id(tenant: str, subject_id: str, event_id: str, kind: str) -> str:
-    """Return the id of the record of `kind` about an event: 128 bits of SHA-256, written as a UUID.
+    """Return the id of the record of `kind` about an event, written as a UUID."""
+    return as_uuid(record_digest(tenant, subject_id, event_id, kind))
+
+
+def record_digest(tenant: str, subject_id: str, event_id: str, kind: str) -> bytes:
+    """Return the same in 16 bytes: 128 bits of SHA-256.
 
     Each part is preceded by its length, so that no two different lists of parts run together.
     """
-    digest = hashlib.sha256()
-    for part in (tenant, subject_id, event_id, kind):
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4, "big") + encoded)
-    text = digest.hexdigest()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+    subject, event = subject_id.encode(), event_id.encode()
+    parts = (_counted(tenant), _length_of(subject), subject, _length_of(event), event, _counted(kind))
+    return hashlib.sha256(b"".join(parts)).digest()[:16]
+
+
+def as_uuid(digest: bytes) -> str:
+    """Return 16 bytes as a UUID is written."""
+    return "-".join(_GROUPS(digest.hex()))
+
+
+def _length_of(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big")
+
+
+@lru_cache(maxsize=64)
+def _counted(part: str) -> bytes:
+    """Return a part behind its length. What is asked for again and again is kept."""
+    encoded = part.encode()
+    return _length_of(encoded) + encoded

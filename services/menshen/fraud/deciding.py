@@ -1,6 +1,7 @@
 """From the reasons to a verdict: the decision at one point of one product's path, bound to exactly what was asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
 from msgspec import Struct
@@ -8,14 +9,14 @@ from msgspec import Struct
 from menshen.contract.assessment import Reason, Versions
 from menshen.contract.events import Checkpoint, Event, Login, Override, Step
 from menshen.contract.identifiers import record_id
-from menshen.contract.verdict import BOUND, SEVERITY, Decision, Verdict
+from menshen.contract.verdict import SEVERITY, Decision, Verdict
 from menshen.fraud.detector import Finding
 from menshen.fraud.policy import DecisionPoint, Policy, gravest, total_of
 from menshen.fraud.scoring import score_of
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Attempt, OpenAllow, Seen, Visit
 from menshen.fraud.tagging import tag
-from menshen.fraud.visits import seen_in
+from menshen.fraud.visits import sources_named
 
 MAX_REASONS = 8
 MAX_ATTEMPTS = 8
@@ -24,7 +25,8 @@ ASSURANCE = "assurance"
 """Named as missing where nobody vouches for the person at a checkpoint."""
 _STEPS: tuple[Step, ...] = get_args(Step)
 _DECISION_POINTS = frozenset({Login, Checkpoint})
-_REMEMBERED = tuple(field for field in OpenAllow.__struct_fields__ if field in Verdict.__struct_fields__)
+_remembered_of = attrgetter(*OpenAllow.__struct_fields__[1:-1])
+"""What an open allow has from its verdict: all but the packed id, and what people saw."""
 
 
 class Case(Struct, frozen=True, gc=False):
@@ -42,9 +44,8 @@ class Case(Struct, frozen=True, gc=False):
 
 def missing_of(event: Event, visit: Visit, point: DecisionPoint) -> tuple[str, ...]:
     """Return the expected sources of which the visit has sent no alternative, and whether anybody vouches at all."""
-    seen = seen_in(visit)
-    unseen = tuple([expected for expected in point.expects if seen.isdisjoint(expected.split("|"))])
-    unvouched = isinstance(event, Checkpoint) and event.assurance == "claimed"
+    unseen = tuple([expected for expected in point.expects if not visit.seen & sources_named(expected)])
+    unvouched = type(event) is Checkpoint and event.assurance == "claimed"
     return (ASSURANCE, *unseen) if unvouched else unseen
 
 
@@ -55,21 +56,27 @@ def decide(case: Case, point: DecisionPoint, policy: Policy, amount: str | None 
     is out of order nobody is blocked: the gravest decision is then a review.
     """
     by_score = point.thresholds_for(amount).decision(score_of(case.reasons))
-    floors = [
+    asked_for = [by_score, case.exceeded]
+    if case.missing:
+        asked_for += ["step_up" if each == ASSURANCE else point.when_missing for each in case.missing]
+    if case.findings:
+        asked_for += _floors(case.findings, policy)
+    decision = gravest(*asked_for)
+    return "review" if case.degraded and decision == "block" else decision
+
+
+def _floors(findings: Sequence[Finding], policy: Policy) -> list[Decision]:
+    return [
         floor.decision
-        for finding in case.findings
+        for finding in findings
         for floor in policy.floors
         if finding.code == floor.code and finding.doubt_pm >= floor.from_doubt_pm
     ]
-    by_missing: Decision = point.when_missing if set(case.missing) - {ASSURANCE} else "allow"
-    by_assurance: Decision = "step_up" if ASSURANCE in case.missing else "allow"
-    decision = gravest(by_score, by_missing, by_assurance, case.exceeded, *floors)
-    return "review" if case.degraded and decision == "block" else decision
 
 
 def amount_of(event: Event) -> str | None:
     """Return the amount that bands look at: with what went out within a day, lest many draws pass for small ones."""
-    if not isinstance(event, Checkpoint) or event.amount is None:
+    if type(event) is not Checkpoint or event.amount is None:
         return None
     return str(total_of(event, "person", "day"))
 
@@ -81,7 +88,8 @@ def attempt_key(question: Checkpoint | Override) -> bytes:
 
 def within_attempt(attempts: Iterable[Attempt], key: bytes, decision: Decision) -> Decision:
     """Return the decision, or the graver one that this attempt has met before."""
-    return gravest(decision, *[attempt.decision for attempt in attempts if attempt.key == key])
+    met = [attempt.decision for attempt in attempts if attempt.key == key]
+    return gravest(decision, *met) if met else decision
 
 
 def with_attempt(attempts: tuple[Attempt, ...], fresh: Attempt, *, claimed: bool) -> tuple[Attempt, ...]:
@@ -110,7 +118,7 @@ def answer(sighting: Sighting, case: Case, decision: Decision, point: DecisionPo
     event = sighting.event
     return Verdict(
         verdict_id=record_id(author.tenant, event.subject_id, event.event_id, "verdict"),
-        kind="gate" if isinstance(event, Checkpoint) else "login",
+        kind="gate" if type(event) is Checkpoint else "login",
         event_id=event.event_id,
         subject_id=event.subject_id,
         decision=decision,
@@ -127,9 +135,19 @@ def answer(sighting: Sighting, case: Case, decision: Decision, point: DecisionPo
 
 
 def _bound_to(event: Event) -> dict[str, Any]:
-    if not isinstance(event, Checkpoint):
+    if type(event) is not Checkpoint:
         return {"session_id": event.session_id, "device_id": event.device_id}
-    return {field: getattr(event, "amount" if field == "amount_max" else field) for field in BOUND}
+    return {
+        "session_id": event.session_id,
+        "application_id": event.application_id,
+        "step": event.step,
+        "attempt": event.attempt,
+        "draw_id": event.draw_id,
+        "payee_ref": event.payee_ref,
+        "device_id": event.device_id,
+        "amount_max": event.amount,
+        "currency": event.currency,
+    }
 
 
 def is_decision_point(sighting: Sighting) -> bool:
@@ -142,8 +160,10 @@ def with_allow(allows: Iterable[OpenAllow], verdict: Verdict, seen: Seen | None 
     kept = tuple([allow for allow in allows if allow.expires_ms > verdict.decided_ms])
     if verdict.decision != "allow" or verdict.application_id is None:
         return kept
-    remembered: dict[str, Any] = {field: getattr(verdict, field) for field in _REMEMBERED}
-    fresh = OpenAllow(bytes.fromhex(verdict.verdict_id.replace("-", "")), **remembered, seen=seen)
+    remembered = (bytes.fromhex(verdict.verdict_id.replace("-", "")), *_remembered_of(verdict), seen)
+    fresh = OpenAllow(*remembered)
+    if not kept:
+        return (fresh,)
     ranked = sorted((*kept, fresh), key=lambda allow: (_STEPS.index(allow.step), allow.expires_ms))
     return tuple(ranked[-MAX_ALLOWS:])
 

@@ -1,6 +1,6 @@
 """The contract of a detector: a pure step over a small state that scores first and learns after."""
 
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -36,7 +36,7 @@ class DetectorState(Struct, frozen=True, gc=False, array_like=True):
 S = TypeVar("S", bound=DetectorState)
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """What a detector makes of one event: its next state, its doubts, and values for the model (absent: left out)."""
 
     state: Any

@@ -16,6 +16,8 @@ from menshen.fraud.tagging import tag
 
 MAX_EXEMPTIONS = 4
 MAX_RULINGS = 2
+EXCUSING = frozenset({Challenge, Override})
+"""The families that tell of a challenge or of a decision."""
 
 
 def exempt(subject: Subject, sighting: Sighting, policy: Policy) -> Subject:

@@ -2,9 +2,9 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ from menshen.fraud.maths.trees import Reals, Trees, reading_single, with_ordinar
 
 ODDNESS_DECIMALS = 9
 """Where oddness is rounded: in the last bits it is not the same wherever a model is made and read."""
+MEMORY = 1024
+"""So many scores are kept."""
 
 
 class ModelError(Exception):
@@ -111,6 +113,21 @@ class Model:
         """The trees of both, for rows in double precision: what a row reaches in them is found in one pass."""
         return grown(self.risk.trees, with_ordinary(reading_single(self.anomaly.trees), self.anomaly.ordinary))
 
+    @cached_property
+    def _score_of(self) -> Callable[[int], Score]:
+        """Return the score of the leaves that a row reaches.
+
+        The last ones are kept: of a generated population, half of the rows reach what one shortly before has reached.
+        """
+        return lru_cache(maxsize=MEMORY)(self._scored)
+
+    def _scored(self, reached: int) -> Score:
+        leaves, depth = self.forest.totals(reached)
+        try:
+            return Score(self.risk.per_mille(leaves), self.anomaly.per_mille(depth))
+        except (ValueError, OverflowError):
+            raise ModelError("a score is no number") from None
+
     def score(self, row: Sequence[float]) -> Score:
         """Score one row of the whole feature vector; (n_inputs,), NaN where a value is absent.
 
@@ -122,13 +139,9 @@ class Model:
         if len(row) != self.n_inputs:
             raise ModelError(f"the row has {len(row)} values, not {self.n_inputs}")
         chosen = [row[column] for column in self.columns]
-        if math.inf in chosen or -math.inf in chosen:
+        if any(map(math.isinf, chosen)):
             raise ModelError("a feature is infinite")
-        leaves, depth = self.forest.totals(chosen)
-        try:
-            return Score(self.risk.per_mille(leaves), self.anomaly.per_mille(depth))
-        except (ValueError, OverflowError):
-            raise ModelError("a score is no number") from None
+        return self._score_of(self.forest.reached(chosen))
 
     def score_all(self, rows: Reals) -> Scores:
         """Score rows one after the other, (n, n_inputs): each as though it were alone. Raises `ModelError`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -78,22 +79,29 @@ class DecisionPoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """Return the thresholds of the highest band that the amount reaches."""
         if amount is None:
             return self.thresholds
-        reached = [band for band in self.bands if Decimal(band.amount) <= Decimal(amount)]
-        return max(reached, key=lambda band: Decimal(band.amount)).thresholds if reached else self.thresholds
+        asked = Decimal(amount)
+        reached = [band for band in self.bands if _sum_of(band.amount) <= asked]
+        return max(reached, key=lambda band: _sum_of(band.amount)).thresholds if reached else self.thresholds
 
     def exceeded(self, question: Checkpoint) -> dict[ExposureLimit, Decimal]:
         """Return the limits that the amount exceeds together with what goes before it, each with that total."""
         return {
             limit: total
             for limit in self.exposure
-            if (total := total_of(question, limit.of, limit.over)) > Decimal(limit.above)
+            if (total := total_of(question, limit.of, limit.over)) > _sum_of(limit.above)
         }
+
+
+@lru_cache(maxsize=256)
+def _sum_of(amount: Money) -> Decimal:
+    """Return an amount of the policy, which is asked for at every question, as a number."""
+    return Decimal(amount)
 
 
 def total_of(question: Checkpoint, of: str, over: str) -> Decimal:
     """Return the amount in question plus one figure of what goes before it."""
-    outlay = getattr(question.exposure, of, None)
-    return Decimal(question.amount or 0) + Decimal(getattr(outlay, over, 0))
+    asked, outlay = Decimal(question.amount or 0), getattr(question.exposure, of, None)
+    return asked if outlay is None else asked + Decimal(getattr(outlay, over))
 
 
 class Floor(Struct, frozen=True, forbid_unknown_fields=True):

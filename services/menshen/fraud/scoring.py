@@ -5,7 +5,7 @@ so on; layers add up, since they fail independently. The learned scores form a l
 The points of the reasons are what was added: their sum is the score, up to the cap.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from menshen.contract.assessment import Reason
@@ -22,9 +22,11 @@ def learned_findings(risk_pm: int, anomaly_pm: int, learned: Learned) -> tuple[F
     """Return the doubts that the model's two scores (per mille) amount to, above the level where policy begins."""
     levels = ((LEARNED_RISK, risk_pm, learned.risk_from_pm), (ANOMALY, anomaly_pm, learned.anomaly_from_pm))
     return tuple(
-        Finding(code, (score - start) * 1000 // (1000 - start), 0, {"per_mille": float(score)})
-        for code, score, start in levels
-        if (score - start) * 1000 // (1000 - start) > 0
+        [
+            Finding(code, (score - start) * 1000 // (1000 - start), 0, {"per_mille": float(score)})
+            for code, score, start in levels
+            if score > start
+        ]
     )
 
 
@@ -61,9 +63,9 @@ def weigh(findings: Sequence[Finding], layers: Mapping[str, str], policy: Policy
     return tuple([Reason(code=code, points=points, evidence=strongest[code].evidence) for points, code in discounted])
 
 
-def score_of(reasons: Iterable[Reason]) -> int:
+def score_of(reasons: Sequence[Reason]) -> int:
     """Return the sum of the points, at most `MAX_SCORE`."""
-    return min(MAX_SCORE, sum([reason.points for reason in reasons]))
+    return min(MAX_SCORE, sum([reason.points for reason in reasons])) if reasons else 0
 
 
 def _most_points_first(found: tuple[int, str]) -> tuple[int, str]:

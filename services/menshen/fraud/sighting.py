@@ -30,4 +30,5 @@ class Sighting(Struct, frozen=True, gc=False):
     @property
     def teaches(self) -> bool:
         """Say whether detectors may learn from it: somebody vouches for the person, and it is not deferred."""
-        return self.event.assurance != "claimed" and not self.deferred
+        event = self.event
+        return event.assurance != "claimed" and self.appended_ms - event.occurred_ms <= LATE_MS

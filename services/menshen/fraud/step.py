@@ -1,17 +1,18 @@
 """The domain's one step, (subject, sighting, rules) -> (subject, records); it reads as an event is judged."""
 
-import math
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from math import isnan
+from typing import Any, TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from menshen.contract.assessment import Assessment, Versions
 from menshen.contract.dead_letter import RejectReason
-from menshen.contract.events import FAMILIES, Checkpoint, Envelope, Event, Override, Step
-from menshen.contract.identifiers import record_id
+from menshen.contract.events import FAMILIES, TYPE_OF, Checkpoint, Envelope, Event, Override, Step
+from menshen.contract.identifiers import as_uuid, record_digest
 from menshen.contract.verdict import SEVERITY, Decision, Verdict
 from menshen.fraud.deciding import (
     ASSURANCE,
@@ -29,8 +30,8 @@ from menshen.fraud.deciding import (
     with_attempt,
     within_attempt,
 )
-from menshen.fraud.detector import Detector, Finding
-from menshen.fraud.excusing import answered, exempt, overrule, ruling_on
+from menshen.fraud.detector import Detector, DetectorState, Finding, Reading
+from menshen.fraud.excusing import EXCUSING, answered, exempt, overrule, ruling_on
 from menshen.fraud.model import Model, ModelError
 from menshen.fraud.policy import EXPOSURE, DecisionPoint, Policy, gravest
 from menshen.fraud.reasons import bits_of, codes_of
@@ -49,6 +50,11 @@ from menshen.fraud.visits import (
     with_sighting,
 )
 
+Row: TypeAlias = Sequence[float]
+"""The vector of features at a decision point."""
+Look: TypeAlias = Callable[[Any, Sighting], Reading]
+"""A detector's step."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -66,9 +72,22 @@ class Rules:
         return {family: tuple(each for each in self.detectors if family in each.listens) for family in FAMILIES}
 
     @cached_property
+    def looks(self) -> Mapping[type[Envelope], tuple[tuple[str, type[DetectorState], Look], ...]]:
+        """The same in the parts that each event needs: the detector's name, its kind of state, and its step."""
+        return {
+            family: tuple((each.name, each.state, each.step) for each in detectors)
+            for family, detectors in self.listening.items()
+        }
+
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The names of the feature vector, in order."""
         return tuple(feature for detector in self.detectors for feature in detector.features)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each feature stands in the vector."""
+        return {feature: place for place, feature in enumerate(self.features)}
 
     @cached_property
     def layout(self) -> int:
@@ -87,7 +106,7 @@ class Rules:
         return Author(self.tenant, Versions(policy=self.policy.version, model=model, geo=self.geo))
 
 
-class Outcome(NamedTuple):
+class Outcome(Struct, frozen=True, gc=False):
     """What came of one event. A known event changes nothing and has no records."""
 
     subject: Subject
@@ -99,21 +118,24 @@ class Outcome(NamedTuple):
 def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     """Judge one event by what is known of its subject, and learn from it."""
     event = sighting.event
-    assessment_id = record_id(rules.tenant, event.subject_id, event.event_id, "assessment")
-    key, content = _first_8_bytes(assessment_id), sighting.content_crc.to_bytes(4, "big")
+    digest = record_digest(rules.tenant, event.subject_id, event.event_id, "assessment")
+    key, content = digest[:8], sighting.content_crc.to_bytes(4, "big")
     known = subject.content_of(key)
     if known is not None:
         return Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
     subject = subject.with_event(key, content, claimed=event.assurance == "claimed")
     subject, visit, findings = _look(subject, sighting, rules)
-    case = _case(subject, sighting, visit, findings, rules)
-    subject, verdicts = _answer(subject, sighting, case, rules)
-    subject = overrule(exempt(subject, sighting, rules.policy), sighting, rules.policy)
-    return Outcome(subject, _assessment(assessment_id, sighting, case, visit, rules), verdicts)
-
-
-def _first_8_bytes(record_id: str) -> bytes:
-    return bytes.fromhex(record_id[:18].replace("-", ""))
+    row = vector_of(visit, len(rules.features)) if is_decision_point(sighting) else None
+    case = _case(subject, sighting, visit, row, findings, rules)
+    verdicts: tuple[Verdict, ...] = ()
+    if subject.allows:
+        subject, verdicts = _revoke(subject, sighting, case, rules)
+    if row is not None:
+        subject, verdict = _answer(subject, sighting, case, rules)
+        verdicts = (*verdicts, verdict)
+    if type(event) in EXCUSING:
+        subject = overrule(exempt(subject, sighting, rules.policy), sighting, rules.policy)
+    return Outcome(subject, _assessment(as_uuid(digest), sighting, case, row, rules), verdicts)
 
 
 def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, Visit, list[Finding]]:
@@ -121,25 +143,27 @@ def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, 
 
     The visit that is returned has all that this event brought, also where that is not remembered.
     """
-    states, fresh = dict(subject.states), list[Finding]()
-    features: dict[str, float] = {}
-    for detector in rules.listening[type(sighting.event)]:
-        reading = detector.step(subject.state_of(detector.name, detector.state), sighting)
-        states[detector.name] = reading.state
-        features.update(reading.features or {})
-        fresh.extend(reading.findings)
-    session, now_ms = tag(sighting.event.session_id), sighting.appended_ms
+    looks, standing = rules.looks[type(sighting.event)], subject.standing
+    states = dict(subject.states) if looks else subject.states
+    fresh: list[Finding] = []
+    measured: list[dict[str, float]] = []
+    for name, kind, look in looks:
+        state = states.get(name)
+        reading = look(state if type(state) is kind else subject.state_of(name, kind), sighting)
+        states[name] = reading.state
+        if reading.findings:
+            fresh.extend(reading.findings)
+        if reading.features:
+            measured.append(reading.features)
+    session, now_ms, findings = tag(sighting.event.session_id), sighting.appended_ms, fresh
+    if fresh or standing:
+        findings = [*fresh, *weighing_on(standing, session, now_ms)]
+        standing = keep_standing(standing, fresh, sighting)
     visits = subject.visits if subject.layout == rules.layout else _without_features(subject.visits)
     visit = visit_of(visits, session, now_ms)
-    kept, visit = counts_for(visit, sighting), with_sighting(visit, sighting, features, rules.features)
-    findings = [*fresh, *weighing_on(subject.standing, session, now_ms)]
-    changed = replace(
-        subject,
-        layout=rules.layout,
-        states=states,
-        visits=keep_visits(visits, visit) if kept else visits,
-        standing=keep_standing(subject.standing, fresh, sighting),
-    )
+    kept, visit = counts_for(visit, sighting), with_sighting(visit, sighting, measured, rules.places)
+    visits = keep_visits(visits, visit) if kept else visits
+    changed = replace(subject, layout=rules.layout, states=states, visits=visits, standing=standing)
     return changed, visit, findings
 
 
@@ -147,28 +171,39 @@ def _without_features(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
     return tuple(replace(visit, features=b"") for visit in visits)
 
 
-def _case(subject: Subject, sighting: Sighting, visit: Visit, findings: list[Finding], rules: Rules) -> Case:
-    """Add the learned scores and exceeded limits at a decision point, and weigh what no passed challenge answers."""
-    degraded = rules.model is None
-    if is_decision_point(sighting) and rules.model is not None:
-        try:
-            score = rules.model.score(vector_of(visit, len(rules.features)))
-            findings = [*findings, *learned_findings(score.risk, score.anomaly, rules.policy.learned)]
-        except ModelError:
-            degraded = True
-    case = Case(tuple(findings), (), degraded=degraded)
-    if is_decision_point(sighting):
-        case = _asked(case, sighting, visit, rules.policy)
+def _case(
+    subject: Subject, sighting: Sighting, visit: Visit, row: Row | None, findings: list[Finding], rules: Rules
+) -> Case:
+    """Add what a decision point brings (it alone has a row), and weigh what no passed challenge answers."""
+    case = Case(tuple(findings), (), degraded=rules.model is None)
+    if row is not None:
+        case = _asked(_scored(case, row, rules), sighting, visit, rules.policy)
+    elif not findings:
+        return case
     excused = answered(subject.exemptions, visit.device, sighting.appended_ms, rules.policy)
     whole = replace(case, reasons=weigh(case.findings, rules.layers, rules.policy))
-    return _without(whole, excused, rules)
+    return _without(whole, excused, rules) if excused else whole
+
+
+def _scored(case: Case, row: Row, rules: Rules) -> Case:
+    """Add what the learned scores amount to."""
+    if rules.model is None:
+        return case
+    try:
+        score = rules.model.score(row)
+    except ModelError:
+        return replace(case, degraded=True)
+    learned = learned_findings(score.risk, score.anomaly, rules.policy.learned)
+    return replace(case, findings=(*case.findings, *learned)) if learned else case
 
 
 def _asked(case: Case, sighting: Sighting, visit: Visit, policy: Policy) -> Case:
     """Add what the question itself brings: the evidence that did not come, and the limits that its amount exceeds."""
     event, point = sighting.event, policy.at(_step_of(sighting))
     missing = missing_of(event, visit, point)
-    exceeded = point.exceeded(event) if isinstance(event, Checkpoint) else {}
+    exceeded = point.exceeded(event) if type(event) is Checkpoint else {}
+    if not exceeded:
+        return replace(case, missing=missing) if missing else case
     by_limits = gravest("allow", *[limit.decision for limit in exceeded])
     findings = (*case.findings, *exposure_findings(exceeded))
     return replace(case, findings=findings, missing=missing, exceeded=by_limits)
@@ -184,16 +219,13 @@ def _without(case: Case, codes: Container[str], rules: Rules) -> Case:
 
 
 def _step_of(sighting: Sighting) -> Step | None:
-    return sighting.event.step if isinstance(sighting.event, Checkpoint) else None
+    return sighting.event.step if type(sighting.event) is Checkpoint else None
 
 
-def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> tuple[Subject, tuple[Verdict, ...]]:
-    """Answer a decision point, and take back earlier allows that this event makes untenable."""
-    subject, revoked = _revoke(subject, sighting, case, rules)
-    if not is_decision_point(sighting):
-        return subject, revoked
+def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> tuple[Subject, Verdict]:
+    """Answer a decision point."""
     event, point, seen = sighting.event, rules.policy.at(_step_of(sighting)), None
-    if isinstance(event, Checkpoint):
+    if type(event) is Checkpoint:
         ruling = ruling_on(subject.rulings, event, sighting.appended_ms)
         seen = ruling.seen if ruling else None
         decision = "block" if ruling and not seen else _decision(case, point, amount_of(event), seen, rules)
@@ -205,7 +237,7 @@ def _answer(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
     else:
         decision = decide(case, point, rules.policy)
     verdict = answer(sighting, case, decision, point, rules.author)
-    return replace(subject, allows=with_allow(subject.allows, verdict, seen)), (*revoked, verdict)
+    return replace(subject, allows=with_allow(subject.allows, verdict, seen)), verdict
 
 
 def _decision(case: Case, point: DecisionPoint, amount: str | None, seen: Seen | None, rules: Rules) -> Decision:
@@ -228,10 +260,11 @@ def _revoke(subject: Subject, sighting: Sighting, case: Case, rules: Rules) -> t
 
     What did not come, and how much money goes before, was asked about another question.
     """
-    if not subject.allows or sighting.event.assurance == "claimed":
+    if sighting.event.assurance == "claimed":
         return subject, ()
     case = replace(_without(case, (EXPOSURE,), rules), missing=())
-    kept, revoked = list[OpenAllow](), list[Verdict]()
+    kept: list[OpenAllow] = []
+    revoked: list[Verdict] = []
     for allow in [each for each in subject.allows if each.expires_ms > sighting.appended_ms]:
         decision = _again(allow, sighting.event, case, rules)
         if is_grave(decision):
@@ -248,12 +281,12 @@ def _again(allow: OpenAllow, event: Event, case: Case, rules: Rules) -> Decision
     return _decision(case, rules.policy.at(allow.step), allow.amount_max, allow.seen, rules)
 
 
-def _assessment(assessment_id: str, sighting: Sighting, case: Case, visit: Visit, rules: Rules) -> Assessment:
+def _assessment(assessment_id: str, sighting: Sighting, case: Case, row: Row | None, rules: Rules) -> Assessment:
     event = sighting.event
     return Assessment(
         assessment_id=assessment_id,
         event_id=event.event_id,
-        event_type=str(event.__struct_config__.tag),
+        event_type=TYPE_OF[type(event)],
         subject_id=event.subject_id,
         session_id=event.session_id,
         offset=sighting.offset,
@@ -262,10 +295,6 @@ def _assessment(assessment_id: str, sighting: Sighting, case: Case, visit: Visit
         reasons=case.reasons,
         observed=sighting.observed,
         versions=rules.author.versions,
-        features=_features(visit, len(rules.features)) if is_decision_point(sighting) else None,
+        features=None if row is None else tuple([None if isnan(value) else value for value in row]),
         deferred=sighting.deferred,
     )
-
-
-def _features(visit: Visit, n_features: int) -> tuple[float | None, ...]:
-    return tuple([None if math.isnan(value) else value for value in vector_of(visit, n_features)])

@@ -33,8 +33,8 @@ class RecentEvents(Struct, frozen=True, gc=False, array_like=True):
         return None if at < 0 else self.packed[at + len(key) : at + _ENTRY_BYTES]
 
     def with_event(self, key: bytes, content: bytes, window: int = REMEMBERED_EVENTS) -> "RecentEvents":
-        """Add an event; the oldest beyond the window gives way."""
-        return RecentEvents((self.packed + key + content)[-window * _ENTRY_BYTES :])
+        """Add an event; the oldest beyond the window, of two at least, gives way."""
+        return RecentEvents(self.packed[-(window - 1) * _ENTRY_BYTES :] + (key + content))
 
 
 class Visit(Struct, frozen=True, gc=False, array_like=True):
@@ -140,6 +140,8 @@ class Subject(Struct, frozen=True, gc=False, array_like=True):
 
     def content_of(self, key: bytes) -> bytes | None:
         """Return the checksum of a remembered event, whoever sent it."""
+        if self.recent.packed.find(key) < 0 and self.claims.packed.find(key) < 0:
+            return None
         known = self.recent.content_of(key)
         return self.claims.content_of(key) if known is None else known
 
@@ -152,12 +154,9 @@ class Subject(Struct, frozen=True, gc=False, array_like=True):
     def state_of(self, detector: str, kind: type[DetectorState]) -> DetectorState:
         """Return a detector's state, or an empty one where nothing is known yet."""
         state = self.states.get(detector)
-        if state is None:
-            return kind()
-        if isinstance(state, msgspec.Raw):
-            return msgspec.msgpack.decode(state, type=kind)
-        known: DetectorState = state
-        return known
+        if isinstance(state, kind):
+            return state
+        return kind() if state is None else msgspec.msgpack.decode(state, type=kind)
 
 
 class _Packed(Subject, frozen=True, gc=False, array_like=True):

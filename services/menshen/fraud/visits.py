@@ -4,10 +4,12 @@ import math
 import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 
 from msgspec.structs import replace
 
-from menshen.contract.events import Device, Event, Keystroke, Location, Login, Pointer
+from menshen.contract.events import Device, Envelope, Event, Keystroke, Location, Login, Pointer
 from menshen.fraud.detector import Finding
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Standing, Visit
@@ -17,28 +19,31 @@ MAX_VISITS = 3
 MAX_CLAIMED_VISITS = 1
 MAX_STANDING = 6
 SOURCES = ("device", "typing", "pointer", "gps", "ip", "wifi", "cell")
-"""What `sources_of` may name, in the order of the bits of `Visit.seen`: a new one goes to the end."""
+"""The independent sources, in the order of the bits of `Visit.seen`: a new one goes to the end."""
+DEVICE, TYPING, POINTER, GPS, IP, WIFI, CELL = (1 << place for place in range(len(SOURCES)))
+_ALWAYS_OF: Mapping[type[Envelope], int] = {Device: DEVICE, Keystroke: TYPING, Pointer: POINTER}
+_rank = attrgetter("last_ms", "session")
 
 
-def sources_of(event: Event) -> tuple[str, ...]:
-    """Return the names of the independent sources that an event carries."""
-    match event:
-        case Device():
-            return ("device",)
-        case Keystroke():
-            return ("typing",)
-        case Pointer():
-            return ("pointer",)
-        case Location():
-            return tuple(name for name in ("gps", "ip", "wifi", "cell") if getattr(event, name) is not None)
-        case Login(ip=str()):
-            return ("ip",)
-    return ()
+def sources_of(event: Event) -> int:
+    """Return the sources that an event carries, as bits."""
+    family = type(event)
+    if family in _ALWAYS_OF:
+        return _ALWAYS_OF[family]
+    if isinstance(event, Location):
+        gps, ip = 0 if event.gps is None else GPS, 0 if event.ip is None else IP
+        wifi, cell = 0 if event.wifi is None else WIFI, 0 if event.cell is None else CELL
+        return gps | ip | wifi | cell
+    if isinstance(event, Login):
+        return 0 if event.ip is None else IP
+    return 0
 
 
-def seen_in(visit: Visit) -> set[str]:
-    """Return the names of the sources that a visit has sent."""
-    return {source for bit, source in enumerate(SOURCES) if visit.seen >> bit & 1}
+@lru_cache(maxsize=64)
+def sources_named(expected: str) -> int:
+    """Return the sources whose names are joined by `|`, as bits; what is no source has none."""
+    names = expected.split("|")
+    return sum(1 << place for place, name in enumerate(SOURCES) if name in names)
 
 
 def visit_of(visits: Iterable[Visit], session: bytes, now_ms: int) -> Visit:
@@ -54,21 +59,25 @@ def layout_of(features: tuple[str, ...]) -> int:
     return zlib.crc32("\n".join(features).encode())
 
 
-def with_sighting(visit: Visit, sighting: Sighting, features: Mapping[str, float], order: tuple[str, ...]) -> Visit:
-    """Return the visit with the sources and feature values of one more event."""
-    seen = visit.seen
-    for source in sources_of(sighting.event):
-        seen |= 1 << SOURCES.index(source)
-    values = visit.features
-    if features:
-        row = vector_of(visit, len(order))
-        for i, name in enumerate(order):
-            if name in features:
-                row[i] = features[name]
+def with_sighting(
+    visit: Visit, sighting: Sighting, measured: Sequence[Mapping[str, float]], places: Mapping[str, int]
+) -> Visit:
+    """Return the visit with the sources of one more event, and the feature values that detectors measured in it.
+
+    `places` says where in the vector each feature stands.
+    """
+    event, values = sighting.event, visit.features
+    if measured:
+        row = vector_of(visit, len(places))
+        for features in measured:
+            for name, value in features.items():
+                if name in places:
+                    row[places[name]] = value
         values = row.tobytes()
-    vouched, device_id = visit.vouched or sighting.teaches, sighting.event.device_id
-    device = visit.device if device_id is None else tag(device_id)
-    return Visit(visit.session, max(visit.last_ms, sighting.appended_ms), seen, values, vouched, device)
+    last_ms = visit.last_ms if visit.last_ms > sighting.appended_ms else sighting.appended_ms
+    device = visit.device if event.device_id is None else tag(event.device_id)
+    vouched = visit.vouched or sighting.teaches
+    return Visit(visit.session, last_ms, visit.seen | sources_of(event), values, vouched, device)
 
 
 def counts_for(visit: Visit, sighting: Sighting) -> bool:
@@ -95,9 +104,11 @@ def keep_visits(visits: Sequence[Visit], current: Visit) -> tuple[Visit, ...]:
     if visits and visits[-1].session == current.session:
         return (*visits[:-1], current)
     others = [visit for visit in visits if visit.session != current.session]
-    ranked = sorted((*others, current), key=lambda visit: (visit.last_ms, visit.session))
-    claimed = [visit for visit in ranked if not visit.vouched][-MAX_CLAIMED_VISITS:]
-    return (*claimed, *[visit for visit in ranked if visit.vouched][-MAX_VISITS:])
+    claimed: list[Visit] = []
+    vouched: list[Visit] = []
+    for visit in sorted((*others, current), key=_rank):
+        (vouched if visit.vouched else claimed).append(visit)
+    return (*claimed[-MAX_CLAIMED_VISITS:], *vouched[-MAX_VISITS:])
 
 
 def keep_standing(

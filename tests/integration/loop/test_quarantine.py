@@ -8,6 +8,7 @@ from tests.integration.loop.world import World, login
 
 from menshen.contract.decoding import encode_event
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS
+from menshen.fraud.detector import Reading
 from menshen.fraud.detectors import DETECTORS
 from menshen.shell.errors import StepFailed
 
@@ -31,8 +32,9 @@ async def test_an_event_that_cannot_be_stepped_goes_to_the_dead_letters_the_four
 
 class _Broken(type(DETECTORS[0])):  # type: ignore[misc]
     name = "broken"
+    features = ()
 
     def step(self, state: Any, sighting: Any, /) -> Any:
         if sighting.event.event_id == "poison":
             raise ZeroDivisionError
-        return super().step(state, sighting)._replace(findings=(), features=None)
+        return Reading(super().step(state, sighting).state)

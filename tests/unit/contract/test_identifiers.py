@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from menshen.contract.identifiers import record_id
+from menshen.contract.identifiers import as_uuid, record_digest, record_id
 
 PARTS = st.tuples(*(st.text(max_size=6, alphabet="ab:é\n") for _ in range(4)))
 
@@ -38,3 +38,5 @@ def test_parts_do_not_run_together() -> None:
 @given(PARTS)
 def test_an_id_is_written_as_a_uuid(parts: tuple[str, ...]) -> None:
     assert str(UUID(record_id(*parts))) == record_id(*parts)
+    assert UUID(record_id(*parts)).bytes == record_digest(*parts)
+    assert as_uuid(record_digest(*parts)) == record_id(*parts)

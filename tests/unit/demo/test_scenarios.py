@@ -34,7 +34,7 @@ class Altered:
 
     def step(self, state: Any, sighting: Any) -> Reading:
         reading = self._detector.step(state, sighting)
-        return reading._replace(findings=self._found(reading))
+        return Reading(reading.state, self._found(reading), reading.features)
 
 
 def blind(detector: Detector[Any]) -> Altered:

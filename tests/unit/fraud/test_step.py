@@ -135,6 +135,7 @@ def test_each_detector_is_asked_about_the_families_that_it_listens_to_in_the_ord
     assert set(listening) == set(FAMILIES)
     for family, detectors in listening.items():
         assert list(detectors) == [each for each in DETECTORS if family in each.listens]
+        assert [name for name, _, _ in rules().looks[family]] == [each.name for each in detectors]
 
 
 def test_a_label_is_assessed_and_opens_nothing() -> None:

@@ -26,15 +26,22 @@ from menshen.fraud.sighting import Sighting
 from menshen.fraud.subject import Standing, Visit
 from menshen.fraud.tagging import tag
 from menshen.fraud.visits import (
+    CELL,
+    DEVICE,
+    GPS,
+    IP,
     MAX_CLAIMED_VISITS,
     MAX_STANDING,
     MAX_VISITS,
+    POINTER,
     SOURCES,
+    TYPING,
+    WIFI,
     counts_for,
     keep_standing,
     keep_visits,
     layout_of,
-    seen_in,
+    sources_named,
     sources_of,
     vector_of,
     visit_of,
@@ -43,6 +50,7 @@ from menshen.fraud.visits import (
 )
 
 ORDER = ("age_days", "n_devices", "km")
+PLACES = {feature: place for place, feature in enumerate(ORDER)}
 HOUR_MS = 3_600_000
 
 
@@ -83,9 +91,16 @@ def by_code(standing: tuple[Standing, ...]) -> dict[str, tuple[int, int]]:
     ],
 )
 def test_an_event_names_the_sources_that_it_carries(family: Any, fields: Any, sources: tuple[str, ...]) -> None:
-    found = sources_of(sighted(family, **fields).event)
-    assert found == sources
-    assert set(found) <= set(SOURCES)
+    assert sources_of(sighted(family, **fields).event) == sources_named("|".join(sources))
+    assert set(sources) <= set(SOURCES)
+
+
+def test_every_source_has_a_bit_of_its_own_by_its_place() -> None:
+    """The bits stand in the memory of subjects."""
+    assert [sources_named(source) for source in SOURCES] == [DEVICE, TYPING, POINTER, GPS, IP, WIFI, CELL]
+    assert [DEVICE, TYPING, POINTER, GPS, IP, WIFI, CELL] == [1, 2, 4, 8, 16, 32, 64]
+    assert sources_named("gps|ip") == GPS | IP
+    assert sources_named("elsewhere") == sources_named("") == 0
 
 
 def test_every_family_is_asked_for_its_sources() -> None:
@@ -98,9 +113,9 @@ def test_every_family_is_asked_for_its_sources() -> None:
 
 
 def test_a_visit_gathers_sources_and_the_newest_values() -> None:
-    first = with_sighting(Visit(tag("v"), 0), sighted(Device), {"age_days": 1.0, "km": 5.0}, ORDER)
-    second = with_sighting(first, sighted(Location, after_s=9), {"km": 7.0, "elsewhere": 1.0}, ORDER)
-    assert seen_in(second) == {"device", "gps"}
+    first = with_sighting(Visit(tag("v"), 0), sighted(Device), [{"age_days": 1.0}, {"km": 5.0}], PLACES)
+    second = with_sighting(first, sighted(Location, after_s=9), [{"km": 7.0, "elsewhere": 1.0}], PLACES)
+    assert second.seen == sources_named("device|gps")
     assert (second.last_ms, second.device, second.vouched) == (NOON_MS + 9000, tag("d1"), True)
     age, n_devices, km = vector_of(second, len(ORDER))
     assert (age, km) == (1.0, 7.0)
@@ -108,8 +123,8 @@ def test_a_visit_gathers_sources_and_the_newest_values() -> None:
 
 
 def test_an_event_without_values_leaves_them_as_they_are() -> None:
-    first = with_sighting(Visit(tag("v"), 0), sighted(Device), {"km": 5.0}, ORDER)
-    second = with_sighting(first, sighted(Device, device_id=None), {}, ORDER)
+    first = with_sighting(Visit(tag("v"), 0), sighted(Device), [{"km": 5.0}], PLACES)
+    second = with_sighting(first, sighted(Device, device_id=None), [], PLACES)
     assert second.features == first.features
     assert second.device == first.device
 

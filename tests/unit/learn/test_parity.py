@@ -53,11 +53,11 @@ def model(fitted: Fitted) -> Model:
 def totals(trees: Trees, rows: Reals) -> Reals:
     """Return what the leaves of each row add up to; (n, n_features) -> (n,)."""
     forest = grown(trees)
-    return np.array([forest.totals(row)[0] for row in rows.tolist()])
+    return np.array([forest.totals(forest.reached(row))[0] for row in rows.tolist()])
 
 
 def oddness(model: Model, rows: Reals) -> Reals:
-    return np.array([model.anomaly.oddness(model.forest.totals(row)[1]) for row in rows.tolist()])
+    return np.array([model.anomaly.oddness(model.forest.totals(model.forest.reached(row))[1]) for row in rows.tolist()])
 
 
 def test_the_trees_log_odds_are_those_of_scikit_learn(fitted: Fitted, model: Model) -> None:

@@ -4,22 +4,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_, getitem
 from typing import NamedTuple
 
 import numpy as np
 
 from menshen.fraud.maths.trees import Places, Reals, Trees
-
-
-class Question(NamedTuple):
-    """What all nodes ask of one feature, at once.
-
-    `thresholds` are theirs, rising, after a minus infinity. A value lies above so many of them: an absent one (NaN)
-    above none, any other at least above the first. `open_leaves` of that number are the leaves that it leaves open.
-    """
-
-    thresholds: list[float]
-    open_leaves: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +29,12 @@ class Forest:
     There each tree is a word of its own, and leaves are crossed out threshold by threshold.
     """
 
-    questions: tuple[Question, ...]
-    """One a feature."""
+    thresholds: tuple[list[float], ...]
+    """What all nodes ask of each feature, rising, after a minus infinity. A value lies above so many of them: an absent
+    one (NaN) above none, any other at least above the first.
+    """
+    open_leaves: tuple[list[int], ...]
+    """The leaves that each number of thresholds below leaves open, by feature."""
     leftmost: int
     """The leftmost leaf of each tree."""
     value: Reals
@@ -47,16 +42,20 @@ class Forest:
     first_trees: Places
     """Where each group begins among the trees; (n_groups,)."""
 
-    def totals(self, row: Sequence[float]) -> list[float]:
-        """Return for each group the sum of the leaves that a row reaches; (n_features,), NaN for absent -> (n_groups,).
+    def reached(self, row: Sequence[float]) -> int:
+        """Return the leaves that a row reaches, one a tree; (n_features,), NaN for absent.
 
-        Minus infinity goes the way of the absent: refuse it before.
+        Minus infinity goes the way of the absent: refuse it before. Raises `ValueError` for a row of another width.
         """
-        remaining = -1
-        for (thresholds, open_leaves), value in zip(self.questions, row, strict=True):
-            remaining &= open_leaves[bisect_left(thresholds, value)]
-        reached = remaining & ~(remaining - self.leftmost)  # the lowest of each tree: as one remains, none borrows
-        packed = np.frombuffer(reached.to_bytes(-(-self.value.size // 8), "little"), dtype=np.uint8)
+        if len(row) != len(self.thresholds):
+            raise ValueError(f"{len(row)} values, not {len(self.thresholds)}")
+        n_below = map(bisect_left, self.thresholds, row)
+        remaining = reduce(and_, map(getitem, self.open_leaves, n_below))
+        return remaining & ~(remaining - self.leftmost)  # the lowest of each tree: as one remains, none borrows
+
+    def totals(self, reached: int) -> list[float]:
+        """Return for each group the sum of the leaves that a row reaches; (n_groups,)."""
+        packed = np.frombuffer(reached.to_bytes(-(-self.value.size // 8), "little"), np.uint8)
         (leaves,) = np.unpackbits(packed, bitorder="little").view(np.bool_).nonzero()
         totals: list[float] = np.add.reduceat(self.value.take(leaves), self.first_trees).tolist()
         return totals
@@ -80,9 +79,9 @@ def grown(*groups: Trees) -> Forest:
         for node in np.flatnonzero(trees.left != np.arange(trees.left.size)).tolist():
             asking = _Node(float(trees.threshold[node]), bool(trees.absent_left[node]), below[trees.left[node]])
             nodes[trees.feature[node]].append(asking)
-    questions = tuple(_question(asking, len(values)) for asking in nodes)
+    thresholds, open_leaves = zip(*[_question(asking, len(values)) for asking in nodes], strict=True)
     first_trees = np.cumsum([0, *(trees.roots.size for trees in groups)])[:-1]
-    return Forest(questions, leftmost, np.array(values), first_trees)
+    return Forest(thresholds, open_leaves, leftmost, np.array(values), first_trees)
 
 
 def _leaves(trees: Trees) -> list[int]:
@@ -109,7 +108,8 @@ def _leaves_below(trees: Trees, in_order: list[int], first: int) -> list[range]:
     return below
 
 
-def _question(nodes: list[_Node], n_leaves: int) -> Question:
+def _question(nodes: list[_Node], n_leaves: int) -> tuple[list[float], list[int]]:
+    """Return the thresholds of one feature, and the leaves that each number of them below a value leaves open."""
     every_leaf = (1 << n_leaves) - 1
     thresholds, open_leaves, open_if_absent = [-math.inf], [every_leaf], every_leaf
     for threshold, absent_left, left_leaves in sorted(nodes, key=lambda node: node.threshold):
@@ -120,4 +120,4 @@ def _question(nodes: list[_Node], n_leaves: int) -> Question:
         open_leaves[-1] &= ~crossed_out
         if not absent_left:
             open_if_absent &= ~crossed_out
-    return Question(thresholds, [open_if_absent, *open_leaves])
+    return thresholds, [open_if_absent, *open_leaves]

@@ -21,8 +21,7 @@ MOST_ROUNDS = 10
 
 def is_shifted(position: Position) -> bool:
     """Say whether a position lies in the box in which the two datums differ."""
-    latitude_deg, longitude_deg = position
-    return SOUTH_DEG <= latitude_deg <= NORTH_DEG and WEST_DEG <= longitude_deg <= EAST_DEG
+    return SOUTH_DEG <= position.latitude_deg <= NORTH_DEG and WEST_DEG <= position.longitude_deg <= EAST_DEG
 
 
 def to_gcj02(position: Position) -> Position:

@@ -1,20 +1,21 @@
 """Distances on the Earth, between places that are known to within an error only."""
 
 from math import asin, cos, radians, sin, sqrt
-from typing import NamedTuple
+
+from msgspec import Struct
 
 EARTH_RADIUS_M = 6_371_008.8
 """The mean radius of the Earth's ellipsoid (IUGG)."""
 
 
-class Position(NamedTuple):
+class Position(Struct, frozen=True, gc=False):
     """A point in degrees, north and east positive, on WGS-84."""
 
     latitude_deg: float
     longitude_deg: float
 
 
-class Disc(NamedTuple):
+class Disc(Struct, frozen=True, gc=False):
     """Somewhere within `error_m` of a point."""
 
     centre: Position
@@ -38,12 +39,14 @@ def haversine_m(a: Position, b: Position) -> float:
         sin((south - north) / 2) ** 2
         + cos(north) * cos(south) * sin(radians(b.longitude_deg - a.longitude_deg) / 2) ** 2
     )
-    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half_chord_2)))
+    half_chord = sqrt(half_chord_2)
+    return 2 * EARTH_RADIUS_M * asin(half_chord if half_chord < 1.0 else 1.0)
 
 
 def gap_m(a: Disc, b: Disc) -> float:
     """Return the least distance between two discs, in metres; 0 where they touch or overlap."""
-    return max(0.0, haversine_m(a.centre, b.centre) - a.error_m - b.error_m)
+    apart_m = haversine_m(a.centre, b.centre) - a.error_m - b.error_m
+    return apart_m if apart_m > 0.0 else 0.0
 
 
 def slowest_mps(a: Disc, b: Disc, elapsed_s: float) -> float:

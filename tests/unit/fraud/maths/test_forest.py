@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -6,15 +7,19 @@ from hypothesis import given
 from tests.unit.fraud.maths.plain_trees import N_FEATURES, Drawn, Fork, Tree, arrays_of, groves, leaf_of
 from tests.unit.learn.saplings import NAN, saplings
 
-from menshen.fraud.maths.forest import grown
+from menshen.fraud.maths.forest import Forest, grown
 from menshen.fraud.maths.trees import planted
 
 FOREST = grown(planted(saplings(), 2))
 ALONE = 0.5  # what the second tree gives, whatever the row
 
 
+def totals(forest: Forest, row: Sequence[float]) -> list[float]:
+    return forest.totals(forest.reached(row))
+
+
 def leaf(*row: float) -> float:
-    (total,) = FOREST.totals(row)
+    (total,) = totals(FOREST, row)
     return total - ALONE
 
 
@@ -26,7 +31,7 @@ def test_a_value_at_the_threshold_goes_left_and_one_just_above_goes_right() -> N
 @pytest.mark.parametrize(("left", "expected"), [(True, 1.0), (False, 2.0)])
 def test_an_absent_value_goes_where_the_node_says(left: bool, expected: float) -> None:
     forest = grown(planted(saplings(absent_left=np.array([left, *[False] * 5])), 2))
-    assert forest.totals([NAN, 1.0]) == [expected + ALONE]
+    assert totals(forest, [NAN, 1.0]) == [expected + ALONE]
 
 
 @pytest.mark.parametrize("value", [-1e308, 0.0, float(np.finfo(np.float64).max)])
@@ -39,7 +44,7 @@ def test_an_infinite_threshold_parts_the_absent_from_everything_else(value: floa
 def test_rows_reach_the_leaves_that_they_reach_step_by_step(drawn: Drawn) -> None:
     grove, rows = drawn
     forest = grown(planted(arrays_of(grove), N_FEATURES))
-    assert [forest.totals(row) for row in rows] == [[sum(leaf_of(tree, row) for tree in grove)] for row in rows]
+    assert [totals(forest, row) for row in rows] == [[sum(leaf_of(tree, row) for tree in grove)] for row in rows]
 
 
 @given(groves(), groves())
@@ -47,7 +52,7 @@ def test_each_group_of_trees_has_a_total_of_its_own(drawn: Drawn, other: Drawn) 
     groups, rows = [drawn[0], other[0]], drawn[1] + other[1]
     forest = grown(*(planted(arrays_of(grove), N_FEATURES) for grove in groups))
     for row in rows:
-        assert forest.totals(row) == [sum(leaf_of(tree, row) for tree in grove) for grove in groups]
+        assert totals(forest, row) == [sum(leaf_of(tree, row) for tree in grove) for grove in groups]
 
 
 def test_trees_may_have_many_leaves_and_levels() -> None:
@@ -58,10 +63,10 @@ def test_trees_may_have_many_leaves_and_levels() -> None:
         down_right = Fork(0, 299.0 - i, False, 299.0 - i, down_right)
         down_left = Fork(0, float(i), False, down_left, i + 1.0)
     forest = grown(*(planted(arrays_of([spine]), 1) for spine in (down_right, down_left)))
-    assert [forest.totals([i - 0.5]) for i in range(301)] == [[i, i] for i in range(301)]
+    assert [totals(forest, [i - 0.5]) for i in range(301)] == [[i, i] for i in range(301)]
 
 
 def test_a_row_of_another_width_is_refused() -> None:
     for row in ([1.0], [1.0, 1.0, 1.0]):
-        with pytest.raises(ValueError, match="argument"):
-            FOREST.totals(row)
+        with pytest.raises(ValueError, match=f"{len(row)} values, not 2"):
+            FOREST.reached(row)

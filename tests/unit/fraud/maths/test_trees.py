@@ -100,7 +100,7 @@ def test_trees_that_read_single_precision_send_a_value_where_its_rounding_goes(t
     fork = Fork(0, threshold, False, 1.0, 2.0)
     forest = grown(reading_single(planted(arrays_of([fork]), 1)))
     for value in [NAN, *filter(math.isfinite, near_singles(threshold))]:
-        assert forest.totals([value]) == [leaf_of(fork, as_single([value]))]
+        assert forest.totals(forest.reached([value])) == [leaf_of(fork, as_single([value]))]
 
 
 @given(groves(), st.lists(st.sampled_from([-2.0, 0.0, 1.5, 7.0]), min_size=N_FEATURES, max_size=N_FEATURES))
@@ -109,4 +109,4 @@ def test_where_the_ordinary_stands_in_the_absent_go_its_way(drawn: Drawn, ordina
     forest = grown(with_ordinary(planted(arrays_of(grove), N_FEATURES), np.array(ordinary)))
     for row in rows:
         filled = [usual if np.isnan(value) else value for value, usual in zip(row, ordinary, strict=True)]
-        assert forest.totals(row) == [sum(leaf_of(tree, filled) for tree in grove)]
+        assert forest.totals(forest.reached(row)) == [sum(leaf_of(tree, filled) for tree in grove)]

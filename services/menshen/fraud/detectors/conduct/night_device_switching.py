@@ -90,8 +90,9 @@ class NightDeviceSwitching:
         local_ms = sighting.appended_ms + int(HOUR_MS * self._offset_h(state, sighting))
         after = self._after_login(state, tag(event.device_id), local_ms)
         recent = [s for s in after.switches if local_ms // DAY_MS - s.night < self.window_nights]
-        features = {"night_switches": float(len(recent))}
-        return Reading(after if sighting.teaches else state, self._doubts(recent), features)
+        findings = self._doubts(recent) if len(recent) > self.tolerated else ()
+        learned = after if after is state or sighting.teaches else state
+        return Reading(learned, findings, {"night_switches": float(len(recent))})
 
     def _offset_h(self, state: NightDeviceSwitchingState, sighting: Sighting) -> float:
         if state.meridian_deg is not None:
@@ -109,8 +110,6 @@ class NightDeviceSwitching:
         return replace(state, device=device, switches=switches)
 
     def _doubts(self, recent: list[Switch]) -> tuple[Finding, ...]:
-        if len(recent) <= self.tolerated:
-            return ()
         nights, devices = {switch.night for switch in recent}, {switch.device for switch in recent}
         often_pm = CERTAIN * (len(recent) - self.tolerated) // (self.certain - self.tolerated)
         many_pm = CERTAIN * (len(devices) - self.usual_devices) // (self.certain_devices - self.usual_devices)
@@ -123,13 +122,15 @@ class NightDeviceSwitching:
 
 
 def _with_meridian(state: NightDeviceSwitchingState, sighting: Sighting) -> NightDeviceSwitchingState:
-    meridian_deg = _meridian_deg(sighting.event) if sighting.teaches else None
-    return state if meridian_deg in (None, state.meridian_deg) else replace(state, meridian_deg=meridian_deg)
+    meridian_deg = _meridian_deg(sighting.event)
+    if meridian_deg in (None, state.meridian_deg) or not sighting.teaches:
+        return state
+    return replace(state, meridian_deg=meridian_deg)
 
 
 def _meridian_deg(event: Event) -> int | None:
     """Return the longitude of a fix; the position 0, 0 is how software says that it has none."""
-    fix = event.gps if isinstance(event, Location) else None
+    fix = event.gps if type(event) is Location else None
     if fix is None or fix.mocked or fix.latitude_deg == fix.longitude_deg == 0:
         return None
     return round(fix.longitude_deg)

@@ -57,19 +57,18 @@ class NewDevice:
         """Compare with the devices known before; then add this one if somebody vouches for the subject."""
         if sighting.event.device_id is None:
             return Reading(state)
-        devices, device = state.devices, tag(sighting.event.device_id)
+        devices, device, now_ms = state.devices, tag(sighting.event.device_id), sighting.appended_ms
         known = _find(devices, device)
-        age_ms = max(0, sighting.appended_ms - known.first_ms) if known else 0
-        findings = self._doubts(devices, known, age_ms)
+        age_ms = now_ms - known.first_ms if known and known.first_ms < now_ms else 0
+        settled = known and (known.proven or age_ms >= self.settles_ms)
+        findings = () if settled else self._doubts(devices, known, age_ms)
         features = {"device_age_days": age_ms / DAY_MS, "n_devices": float(len(devices))}
         if not _may_teach(sighting):
             return Reading(state, findings, features)
-        newest = _vouched_for(known or KnownDevice(device, sighting.appended_ms), sighting.event)
+        newest = _vouched_for(known or KnownDevice(device, now_ms), sighting.event)
         return Reading(self._with_newest(state, newest), findings, features)
 
     def _doubts(self, devices: tuple[KnownDevice, ...], known: KnownDevice | None, age_ms: int) -> tuple[Finding, ...]:
-        if known and (known.proven or age_ms >= self.settles_ms):
-            return ()
         others = [d for d in devices if d is not known]
         if not others or (known and known.first_ms <= min([d.first_ms for d in others])):
             return ()
@@ -93,12 +92,15 @@ def _find(devices: tuple[KnownDevice, ...], device: bytes) -> KnownDevice | None
 def _may_teach(sighting: Sighting) -> bool:
     """A login or challenge that failed is nobody's device."""
     event = sighting.event
-    failed = isinstance(event, Login | Challenge) and event.outcome not in ("success", "passed")
-    return sighting.teaches and not failed
+    if type(event) is Login and event.outcome != "success":
+        return False
+    if type(event) is Challenge and event.outcome != "passed":
+        return False
+    return sighting.teaches
 
 
 def _vouched_for(known: KnownDevice, event: Event) -> KnownDevice:
     """Return the device as it is after the event; a one-time code proves a phone number, not the person."""
-    if known.proven or not isinstance(event, Challenge) or event.method == "otp":
+    if known.proven or type(event) is not Challenge or event.method == "otp":
         return known
     return KnownDevice(known.device, known.first_ms, proven=True)

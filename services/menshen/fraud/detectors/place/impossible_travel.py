@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -45,7 +45,7 @@ class ImpossibleTravelState(DetectorState, frozen=True, gc=False, array_like=Tru
     by_address: Place | None = None
 
 
-class Trip(NamedTuple):
+class Trip(Struct, frozen=True, gc=False):
     """From one place to the next: in what time, and how fast at the least."""
 
     start: Disc
@@ -113,13 +113,19 @@ class ImpossibleTravel:
         seen = self._places(sighting)
         if not seen:
             return Reading(state)
-        last = {source: place for source in seen if (place := getattr(state, source))}
-        trips = {source: self._trip(last[source], seen[source]) for source in last}
-        fastest_mps = max([trip.least_mps for trip in trips.values()], default=0.0)
+        trips: dict[str, Trip] = {}
+        believed: dict[str, Place] = {}
+        fastest_mps = 0.0
+        for source, place in seen.items():
+            last: Place | None = getattr(state, source)
+            if last:
+                trip = trips[source] = self._trip(last, place)
+                fastest_mps = trip.least_mps if trip.least_mps > fastest_mps else fastest_mps
+            if last is None or self._replaces(last, place):
+                believed[source] = place
         findings = self._doubts(trips) if fastest_mps > self.tolerated_mps else ()
-        if _may_teach(sighting) and not findings:
-            believed = {s: place for s, place in seen.items() if s not in last or self._replaces(last[s], place)}
-            state = replace(state, **believed) if believed else state
+        if believed and not findings and _may_teach(sighting):
+            state = replace(state, **believed)
         features = {"travel_kmh": 3.6 * fastest_mps} if trips else None
         return Reading(state, findings, features)
 
@@ -178,4 +184,4 @@ def _place(disc: Disc, sighting: Sighting) -> Place:
 def _may_teach(sighting: Sighting) -> bool:
     """A login that failed is nobody's place."""
     event = sighting.event
-    return sighting.teaches and not (isinstance(event, Login) and event.outcome == "failed")
+    return sighting.teaches and not (type(event) is Login and event.outcome == "failed")

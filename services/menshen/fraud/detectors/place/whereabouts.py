@@ -17,10 +17,11 @@ LEAST_ERROR_M = 50.0
 
 def gps_disc(event: Event) -> Disc | None:
     """Return where the handset says that it is, on WGS-84."""
-    fix = event.gps if isinstance(event, Location) else None
+    fix = event.gps if type(event) is Location else None
     if fix is None or fix.mocked or fix.latitude_deg == fix.longitude_deg == 0:
         return None
-    return Disc(_wgs84(fix), max(LEAST_ERROR_M, SURE * fix.accuracy_m))
+    error_m = SURE * fix.accuracy_m
+    return Disc(_wgs84(fix), error_m if error_m > LEAST_ERROR_M else LEAST_ERROR_M)
 
 
 def ip_disc(sighting: Sighting) -> Disc | None:

@@ -48,7 +48,7 @@ def test_ten_keys_at_even_intervals_are_enough(jitter_ms: int) -> None:
 
 
 def test_nine_keys_say_nothing() -> None:
-    assert look(robot(9)) == (NOTHING_KNOWN, (), None)
+    assert look(robot(9)) == Reading(NOTHING_KNOWN)
 
 
 def test_delays_that_come_round_in_a_cycle_are_found() -> None:
@@ -104,7 +104,7 @@ def test_a_held_backspace_that_repeats_is_nobodys_fault() -> None:
 )
 def test_typing_that_is_not_by_hand_weighs_nothing_and_leaves_nothing(said: dict[str, Any]) -> None:
     visit = robot(30)
-    assert look(replace(visit, event=replace(visit.event, **said))) == (NOTHING_KNOWN, (), None)
+    assert look(replace(visit, event=replace(visit.event, **said))) == Reading(NOTHING_KNOWN)
 
 
 def test_the_very_times_of_an_earlier_visit_are_a_replay() -> None:

@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.fraud.detectors.behaviour.typists import SENTENCE, Typist, on_clock, typed
 
+from menshen.fraud.detector import Reading
 from menshen.fraud.detectors.behaviour.typing_rhythm import KINDS, TypingRhythm, TypingRhythmState
 from menshen.fraud.maths.robust import midmean
 from menshen.fraud.maths.template import Pace, unpack
@@ -67,7 +68,7 @@ def test_nothing_is_said_before_three_visits_and_sixty_keys(classes: str) -> Non
 
 def test_a_visit_of_seven_keys_says_nothing_and_teaches_nothing() -> None:
     state = enrolled(typist())
-    assert DETECTOR.step(state, typist(2, hold_ms=180, flight_ms=300).visit("l" * 7)) == (state, (), None)
+    assert DETECTOR.step(state, typist(2, hold_ms=180, flight_ms=300).visit("l" * 7)) == Reading(state)
     assert DETECTOR.step(state, typist().visit("l" * 7)).state == state
 
 
@@ -87,7 +88,7 @@ def test_kinds_of_keys_that_are_new_for_the_subject_are_learned_before_they_are_
 def test_typing_that_is_not_by_hand_weighs_nothing_and_teaches_nothing(said: dict[str, object]) -> None:
     state = enrolled(typist())
     reading = DETECTOR.step(state, typist(2, hold_ms=180, flight_ms=300).visit(**said))
-    assert reading == (state, (), None)
+    assert reading == Reading(state)
 
 
 def test_the_first_visits_on_a_touch_keyboard_are_not_compared_with_real_keys() -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from menshen.contract.assessment import IpPlace, Observed
 from menshen.contract.events import GpsFix, Location, Login
+from menshen.fraud.detector import Reading
 from menshen.fraud.detectors.conduct.night_device_switching import NightDeviceSwitching, NightDeviceSwitchingState
 from menshen.fraud.sighting import Sighting
 
@@ -151,7 +152,7 @@ def test_a_login_that_is_claimed_or_failed_or_late_leaves_no_trace(said: dict[st
 
 def test_a_login_without_a_device_is_no_switch() -> None:
     state = after(*nights(2, "ab"))
-    assert DETECTOR.step(state, login(MIDNIGHT_MS + 3 * DAY_MS, None)) == (state, (), None)
+    assert DETECTOR.step(state, login(MIDNIGHT_MS + 3 * DAY_MS, None)) == Reading(state)
 
 
 def test_a_thousand_switches_take_no_more_room_than_eight() -> None:

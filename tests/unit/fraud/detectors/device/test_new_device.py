@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed
 from menshen.contract.events import Challenge, Login
+from menshen.fraud.detector import Reading
 from menshen.fraud.detectors.device.new_device import DAY_MS, NewDevice, NewDeviceState
 from menshen.fraud.sighting import Sighting
 
@@ -74,7 +75,7 @@ def test_a_device_is_not_learned_from_a_claim_a_failure_or_a_late_event(said: di
 
 def test_an_event_without_a_device_says_nothing() -> None:
     state = knowing(login(0))
-    assert DETECTOR.step(state, login(DAY_MS, None)) == (state, (), None)
+    assert DETECTOR.step(state, login(DAY_MS, None)) == Reading(state)
 
 
 def test_of_too_many_devices_the_one_unused_longest_is_forgotten() -> None:

@@ -53,7 +53,7 @@ def test_the_more_subjects_and_the_faster_the_greater_the_doubt(window: str, ful
 
 
 def test_counts_that_were_not_asked_for_say_nothing() -> None:
-    assert look() == (NOTHING, (), None)
+    assert look() == Reading(NOTHING)
 
 
 def test_a_claim_is_doubted_as_well_since_a_farm_rarely_gets_further() -> None:

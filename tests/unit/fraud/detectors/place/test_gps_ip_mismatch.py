@@ -56,14 +56,14 @@ def test_a_fix_without_accuracy_worth_the_name_raises_no_doubt() -> None:
 
 
 def test_an_anonymised_address_a_mocked_fix_and_the_position_0_0_say_nothing() -> None:
-    nothing = (NOTHING, (), None)
+    nothing = Reading(NOTHING)
     assert look(gps(BEIJING), disc(NEW_YORK, anonymous=True)) == nothing
     assert look(gps(BEIJING, mocked=True), disc(NEW_YORK)) == nothing
     assert look(gps(BEIJING, latitude_deg=0.0, longitude_deg=0.0), disc(NEW_YORK)) == nothing
 
 
 def test_one_source_alone_says_nothing() -> None:
-    nothing = (NOTHING, (), None)
+    nothing = Reading(NOTHING)
     assert look(gps(BEIJING), None) == look(None, disc(NEW_YORK)) == nothing
     assert DETECTOR.step(NOTHING, login(0, disc(NEW_YORK))) == nothing
 

@@ -16,6 +16,7 @@ from tests.unit.fraud.detectors.place.travellers import (
     login,
 )
 
+from menshen.fraud.detector import Reading
 from menshen.fraud.detectors.place.impossible_travel import ImpossibleTravel, ImpossibleTravelState
 from menshen.fraud.maths.gcj02 import to_gcj02
 from menshen.fraud.maths.geodesy import Position, haversine_m
@@ -59,7 +60,8 @@ def test_the_faster_the_greater_the_doubt() -> None:
 
 
 def test_the_first_place_ever_is_not_doubted() -> None:
-    assert DETECTOR.step(ImpossibleTravelState(), location(0, gps(NEW_YORK), disc(BEIJING)))[1:] == ((), None)
+    reading = DETECTOR.step(ImpossibleTravelState(), location(0, gps(NEW_YORK), disc(BEIJING)))
+    assert (reading.findings, reading.features) == ((), None)
 
 
 def test_a_high_speed_train_and_a_fix_that_is_some_minutes_old_raise_no_doubt() -> None:
@@ -105,13 +107,13 @@ def test_who_always_comes_through_a_foreign_network_does_not_seem_to_travel() ->
 
 def test_an_anonymised_address_says_nothing() -> None:
     state = knowing(login(0, disc(BEIJING)))
-    assert DETECTOR.step(state, login(MINUTE_MS, disc(NEW_YORK, anonymous=True))) == (state, (), None)
+    assert DETECTOR.step(state, login(MINUTE_MS, disc(NEW_YORK, anonymous=True))) == Reading(state)
 
 
 def test_a_fix_that_calls_itself_mocked_and_the_position_0_0_say_nothing() -> None:
-    assert DETECTOR.step(AT_HOME, location(HOUR_MS, gps(TIANJIN, mocked=True))) == (AT_HOME, (), None)
+    assert DETECTOR.step(AT_HOME, location(HOUR_MS, gps(TIANJIN, mocked=True))) == Reading(AT_HOME)
     nowhere = gps(BEIJING, latitude_deg=0.0, longitude_deg=0.0)
-    assert DETECTOR.step(AT_HOME, location(MINUTE_MS, nowhere)) == (AT_HOME, (), None)
+    assert DETECTOR.step(AT_HOME, location(MINUTE_MS, nowhere)) == Reading(AT_HOME)
 
 
 def test_the_shifted_datum_is_undone_before_places_are_compared() -> None:

@@ -25,12 +25,12 @@ def test_the_systems_own_word_is_believed_for_half_an_hour() -> None:
 
 
 def test_a_system_that_gives_no_word_is_not_guilty() -> None:
-    assert look(gps(BEIJING)) == (NOTHING, (), None)
-    assert look(gps(BEIJING, mocked=False)) == (NOTHING, (), {"location_mocked": 0.0})
+    assert look(gps(BEIJING)) == Reading(NOTHING)
+    assert look(gps(BEIJING, mocked=False)) == Reading(NOTHING, (), {"location_mocked": 0.0})
 
 
 def test_no_fix_at_all_says_nothing() -> None:
-    assert look(None) == (NOTHING, (), None)
+    assert look(None) == Reading(NOTHING)
 
 
 def test_a_sharp_fix_at_round_coordinates_was_typed_in() -> None:
