@@ -21,14 +21,14 @@ def main() -> None:
         if not cpu_s:
             cpu_s.append(time.process_time())
             sampler.start()
-        return await first_batch(self, *given)  # type: ignore[arg-type]
+        return await first_batch(self, *given)  # type: ignore[arg-type]  # passed on as they are
 
     def write() -> None:
         sampler.stop()
         used_s = time.process_time() - cpu_s[0] if cpu_s else 0.0
         file.write_bytes(msgspec.json.encode(Looks(used_s, sampler.looks)))
 
-    Loop.batch = batch  # type: ignore[assignment, method-assign]
+    Loop.batch = batch  # type: ignore[assignment, method-assign]  # looked at, not changed
     atexit.register(write)
     menshen(sys.argv[2:])
 
