@@ -96,7 +96,7 @@ def measured(n_events: int, n_subjects: int, say: Callable[[str], None]) -> Sequ
 
 def _judged(n_events: int, given: dict[str, str], file: Path) -> Looks:
     """Run a worker until it has judged so many events, and return what it wrote."""
-    words = command(str(file), "detect", settings=given, module="menshen.bench.sampled")
+    words = command(str(file), settings=given, module="menshen.bench.sampled")
     with Guarded(*words, grace_s=DRAIN_S) as worker:
         worker.name = "menshen detect"
         url = f"http://{HOST}:{given['MENSHEN_HTTP_PORT']}/metrics"

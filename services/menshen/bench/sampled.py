@@ -1,4 +1,4 @@
-"""`menshen detect` that writes down where its CPU went: `python -m menshen.bench.sampled FILE detect`."""
+"""`menshen detect` that writes down where its CPU went: `python -m menshen.bench.sampled FILE`."""
 
 import atexit
 import sys
@@ -9,12 +9,12 @@ import msgspec
 
 from menshen.bench.sampling import Looks, Sampler
 from menshen.bench.stages import stage_of
-from menshen.cli import main as menshen
+from menshen.commands.processes.detect import detect
 from menshen.detect.loop import Loop
 
 
 def main() -> None:
-    """Be `menshen`; from the first batch on until the end, look."""
+    """Be `menshen detect`; from the first batch on until the end, look."""
     file, sampler, first_batch, cpu_s = Path(sys.argv[1]), Sampler(stage_of), Loop.batch, list[float]()
 
     async def batch(self: Loop, *given: object) -> object:
@@ -30,7 +30,7 @@ def main() -> None:
 
     Loop.batch = batch  # type: ignore[assignment, method-assign]  # looked at, not changed
     atexit.register(write)
-    menshen(sys.argv[2:])
+    detect(sys.argv[2:])
 
 
 if __name__ == "__main__":
