@@ -103,6 +103,7 @@ FIELDS: Mapping[str, str] = {
     "ip_subjects_1h": "Distinct subjects on the address within 1 hour; 0: not asked.",
     "ip_subjects_1d": "Distinct subjects on the address within 1 day; 0: not asked.",
     "ip_place": "Where the address is registered.",
+    "shed": "Whether the event was passed over under a flood: it counts once, and nothing was judged by it.",
     "country": "ISO 3166-1 alpha-2 code.",
     "radius_m": "The disc's radius in metres.",
     "anonymous": "Whether the address hides who uses it (VPN, Tor, proxy).",

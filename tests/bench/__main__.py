@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tests.bench import latency, rows
+from tests.bench import growth, latency, pressure, rows
 from tests.bench.contestants.judging import rules_as_shipped
 from tests.bench.house import House
+from tests.bench.latency import Load
 from tests.bench.limits import fell_short
-from tests.bench.showing import machine, picture, tables
+from tests.bench.showing import machine, pictures, tables
 
 from menshen.bench.crowd import Crowd
 from menshen.bench.seeding import fill
 
 ALL = ["floor", "floor_with_state", "menshen", "stock_faust", *(["quix_streams"] if rows.QUIX else [])]
-
-RATES = "1000,2000,5000,10000,20000"
 
 
 def main() -> None:
@@ -43,8 +42,8 @@ def main() -> None:
         found = _measured(given, say)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
-    if given.picture and found["waits"]:
-        picture(found["waits"], given.picture)
+    if given.pictures:
+        pictures(found, given.pictures)
     tables(found, Console())
     short = list(fell_short(found))
     for line in short:
@@ -62,29 +61,45 @@ def _options() -> argparse.ArgumentParser:
         "--rates", default="1000,2000,5000,10000,20000", help="open loop, events/s (default %(default)s)"
     )
     options.add_argument("--seconds", type=float, default=20.0, help="at each rate (default %(default)s)")
+    options.add_argument("--pressure", action="store_true", help="a flood of telemetry, a hot device; who is held up?")
+    options.add_argument("--growth", default="", help="numbers of subjects, such as 1000,100000,1000000 (default none)")
     options.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the waits by load there, as SVG")
+    options.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw waits and growth there, as SVG")
     options.add_argument("--check", action="store_true", help="end with status 1 where a limit is not kept")
     return options
 
 
 def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": machine(), "seed": given.seed, "rows": {}, "waits": []}
+    found: dict[str, Any] = {"machine": machine(), "seed": given.seed}
     say("living some lives")
-    crowd = Crowd(given.subjects, rules_as_shipped(), seed=given.seed)
+    rules = rules_as_shipped()
+    crowd = Crowd(given.subjects, rules, seed=given.seed)
     found["state_bytes"] = crowd.state_bytes()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         if names := [name for name in given.rows.split(",") if name]:
-            with House(Path(folder) / "rows", crowd, say) as house:
-                say(f"filling the log with {given.events} events")
-                fill(house.kafka.bootstrap_servers, crowd, given.events, seed=given.seed)
-                for name in names:
-                    row = rows.menshen if name == "menshen" else rows.contestant
-                    found["rows"][name] = row(house, name, given.events)
-                    say(f"{name}: {found['rows'][name]['events_per_s']:,.0f} events/s")
+            with House(folder / "rows", crowd, say) as house:
+                found["rows"] = _rows(house, names, given)
         if rates := [float(rate) for rate in given.rates.split(",") if rate]:
-            with House(Path(folder) / "waits", crowd, say) as house:
-                found["waits"] = latency.menshen(house, rates, given.seconds)
+            with House(folder / "waits", crowd, say) as house:
+                found["waits"] = latency.menshen(house, "waits", [Load(rate) for rate in rates], given.seconds)
+        if given.pressure:
+            with House(folder / "pressure", crowd, say) as house:
+                found["pressure"] = pressure.measured(house, given.seconds)
+        if sizes := [int(size) for size in given.growth.split(",") if size]:
+            crowds = [Crowd(size, rules, seed=given.seed) for size in sizes]
+            found["growth"] = growth.grown(folder, crowds, given.events, given.seed, say)
+    return found
+
+
+def _rows(house: House, names: list[str], given: argparse.Namespace) -> dict[str, Any]:
+    house.say(f"filling the log with {given.events} events")
+    fill(house.kafka.bootstrap_servers, house.crowd, given.events, seed=given.seed)
+    found = {}
+    for name in names:
+        row = rows.menshen if name == "menshen" else rows.contestant
+        found[name] = row(house, name, given.events)
+        house.say(f"{name}: {found[name]['events_per_s']:,.0f} events/s")
     return found
 
 

@@ -5,8 +5,8 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
@@ -14,10 +14,19 @@ from msgspec import Struct
 from tests.bench.house import House, must_run
 from tests.bench.measuring import between, look, percentiles
 
+from menshen.bench.mix import HOT_SUBJECT
 from menshen.contract.topics import ASSESSMENTS, EVENTS
 
-WARM_S, SETTLE_S, READ_S = 4.0, 60.0, 30.0
+WARM_S, SETTLE_S, READ_S = 4.0, 120.0, 30.0
 Figures = dict[str, Any]
+
+
+class Load(NamedTuple):
+    """What is sent: the mix at a rate, and beside it maybe something else, at its own (`open_loop.BESIDE`)."""
+
+    rate: float
+    beside: str = ""
+    beside_rate: float = 0.0
 
 
 class Told(Struct):
@@ -25,49 +34,65 @@ class Told(Struct):
 
     event_type: str
     appended_ms: int
+    subject_id: str
 
 
-def menshen(house: House, rates: list[float], seconds: float) -> list[Figures]:
-    """Send at each rate to one worker as shipped, which goes on from one to the next."""
-    crowd = house.folder / "crowd.pickle"
+class Waited(NamedTuple):
+    """How long one record took."""
+
+    appended_ms: int
+    wait_ms: int
+    told: Told
+
+
+def menshen(house: House, name: str, loads: Sequence[Load], seconds: float, **settings: object) -> list[Figures]:
+    """Send each load to one worker as shipped, which goes on from one to the next."""
+    crowd = house.folder / f"{name}.pickle"
     crowd.write_bytes(pickle.dumps(house.crowd))
     assert house.kafka.pid
-    with house.valkey("latency") as valkey:
-        deployment = house.deployment(valkey, "latency")
-        with deployment.worker(log_level="warning") as worker:
+    with house.valkey(name) as valkey:
+        deployment = house.deployment(valkey, name)
+        with deployment.worker(log_level="warning", **settings) as worker:
             worker.wait_until_ready()
             pids = {"worker_cpu": worker.pid, "kafka_cpu": house.kafka.pid, "redis_cpu": valkey.pid}
             found = []
-            for rate in rates:
+            for load in loads:
                 must_run(worker)
-                found.append(_at(house, rate, seconds, pids, str(crowd)))
-                house.say(f"{rate:,.0f} events/s: p99 {found[-1]['p99_ms']} ms")
+                found.append(_under(house, load, seconds, pids, str(crowd)))
+                house.say(f"{load.rate:,.0f} events/s {load.beside}: p99 {found[-1]['p99_ms']} ms")
         return found
 
 
-def _at(house: House, rate: float, seconds: float, pids: dict[str, int], crowd: str) -> Figures:
+def _under(house: House, load: Load, seconds: float, pids: dict[str, int], crowd: str) -> Figures:
     already, before = house.ends(EVENTS), _positions(house)
     begin = look(house.ends(ASSESSMENTS), pids)
-    command = [sys.executable, "-m", "tests.bench.open_loop", "--kafka", house.kafka.bootstrap_servers]
-    command += ["--topic", EVENTS, "--crowd", crowd, "--rate", str(rate), "--seconds", str(seconds + WARM_S)]
-    sender = subprocess.run([*command, "--run", f"{rate:g}-"], check=True, capture_output=True)
+    sent = _send(house, load, seconds + WARM_S, crowd)
     end = look(house.ends(ASSESSMENTS), pids)
-    told, n_sent = json.loads(sender.stdout), house.ends(EVENTS) - already
-    settled_s = _settled(house, house.ends(EVENTS))
-    records = sorted(_records(house, before), key=lambda one: one[0])
-    measured = [one for one in records if one[0] >= records[0][0] + 1000 * WARM_S]
-    waits = [(event_type, at_ms - appended_ms) for appended_ms, at_ms, event_type in measured]
-    asked = [ms for event_type, ms in waits if event_type == "checkpoint"]
+    n_sent, settled_s = house.ends(EVENTS) - already, _settled(house, house.ends(EVENTS))
+    records = sorted(_records(house, before), key=lambda one: one.appended_ms)
+    measured = [one for one in records if one.appended_ms >= records[0].appended_ms + 1000 * WARM_S]
+    others = [one.wait_ms for one in measured if not one.told.subject_id.startswith(HOT_SUBJECT.decode())]
+    asked = [one.wait_ms for one in measured if one.told.event_type == "checkpoint"]
     return {
-        "rate": rate,
+        **load._asdict(),
         "sent": n_sent,
         "records": len(records),
-        **percentiles([ms for _, ms in waits]),
+        **percentiles(others),
         "checkpoint": percentiles(asked) if asked else {},
         **{name: value for name, value in between(begin, end).items() if name.endswith("_us")},
         "settled_s": settled_s,
-        "generator_behind_ms": told["behind_ms"],
+        "generator_behind_ms": sent["behind_ms"],
     }
+
+
+def _send(house: House, load: Load, seconds: float, crowd: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.bench.open_loop", "--kafka", house.kafka.bootstrap_servers]
+    command += ["--topic", EVENTS, "--crowd", crowd, "--rate", str(load.rate), "--seconds", str(seconds)]
+    if load.beside:
+        command += ["--beside", load.beside, "--beside-rate", str(load.beside_rate)]
+    run = f"{load.rate:g}{load.beside}-{house.ends(EVENTS)}-"
+    sender = subprocess.run([*command, "--run", run], check=True, capture_output=True)
+    return dict(json.loads(sender.stdout))
 
 
 def _settled(house: House, n_events: int) -> float:
@@ -84,8 +109,8 @@ def _positions(house: House) -> dict[int, int]:
     return {p: house.ends.of(ASSESSMENTS, p) for p in range(house.partitions)}
 
 
-def _records(house: House, since: dict[int, int]) -> Iterator[tuple[int, int, str]]:
-    """Yield each assessment's event append, own append (ms) and type, from some positions on to the end."""
+def _records(house: House, since: dict[int, int]) -> Iterator[Waited]:
+    """Yield how long each assessment took, from some positions on to the end."""
     reader = Consumer({"bootstrap.servers": house.kafka.bootstrap_servers, "group.id": "bench-reader"})
     wanted = {p: house.ends.of(ASSESSMENTS, p) for p in since}
     n_left = sum(wanted[p] - since[p] for p in since)
@@ -95,6 +120,6 @@ def _records(house: House, since: dict[int, int]) -> Iterator[tuple[int, int, st
         for record in reader.consume(10_000, READ_S):
             assert record.error() is None
             told = decoder.decode(record.value())
-            yield told.appended_ms, record.timestamp()[1], told.event_type
+            yield Waited(told.appended_ms, record.timestamp()[1] - told.appended_ms, told)
             n_left -= 1
     reader.close()

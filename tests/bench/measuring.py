@@ -15,15 +15,21 @@ WARM_SHARE = 0.1
 _TICKS_A_S = os.sysconf("SC_CLK_TCK")
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and its children: several workers are those of one command."""
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
 def cpu_s(pid: int) -> float:
-    """Return the seconds of CPU, user and system, that a process has used, all its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
+    """Return the seconds of CPU, user and system, that a process and its children have used, all threads together."""
+    stats = [Path(f"/proc/{each}/stat").read_text().rpartition(") ")[2].split() for each in family(pid)]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / _TICKS_A_S
 
 
 def rss_mb(pid: int) -> int:
-    """Return how much memory of a process is resident, in megabytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
+    """Return how much memory of a process and its children is resident, in megabytes; what they share counts twice."""
+    pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in family(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 class Ends:

@@ -45,11 +45,11 @@ def contestant(house: House, name: str, n_events: int) -> Row:
             return _measured(house, (out, verdicts), n_events, process.pid, valkey.pid, process.must_run)
 
 
-def menshen(house: House, name: str, n_events: int, **settings: object) -> Row:
-    """Have a worker as shipped take the log."""
+def menshen(house: House, name: str, n_events: int, n_workers: int = 1) -> Row:
+    """Have a worker as shipped take the log, or several of one command."""
     with house.valkey(name) as valkey:
         deployment = house.deployment(valkey, name)
-        with deployment.worker(**settings) as worker:
+        with deployment.worker(arguments=["--workers", str(n_workers)]) as worker:
             return _measured(house, (ASSESSMENTS, VERDICTS), n_events, worker.pid, valkey.pid, lambda: must_run(worker))
 
 

@@ -2,10 +2,12 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -32,14 +34,18 @@ def machine() -> dict[str, Any]:
 
 
 def tables(found: Found, console: Console) -> None:
-    """Print the rows and the waits."""
+    """Print what was measured."""
     console.print(
         f"{found['machine']['cores']} x {found['machine']['cpu']}, load before {found['machine']['load_before']}"
     )
     if rows := found.get("rows"):
         console.print(_rows(rows))
     if waits := found.get("waits"):
-        console.print(_waits(waits))
+        console.print(_waits("Open loop", waits, [f"{at['rate']:,.0f}" for at in waits]))
+    if pressure := found.get("pressure"):
+        console.print(_waits("Under pressure", list(pressure.values()), list(pressure)))
+    if growth := found.get("growth"):
+        console.print(_growth(growth))
 
 
 def _rows(rows: Found) -> Table:
@@ -55,39 +61,63 @@ def _rows(rows: Found) -> Table:
     return table
 
 
-def _waits(waits: Sequence[Found]) -> Table:
-    table = Table(title="Open loop: ms from an event's append to its record's, and for checkpoints alone")
-    titles = (
-        "events/s",
-        "p50",
-        "p99",
-        "p99.9",
-        "max",
-        "checkpoint p99",
-        "p99.9",
-        "CPU us/event",
-        "generator behind ms",
-    )
+def _waits(what: str, waits: Sequence[Found], names: Sequence[str]) -> Table:
+    table = Table(title=f"{what}: ms from an event's append to its record's, and for checkpoints alone")
+    titles = ("", "p50", "p99", "p99.9", "max", "checkpoint p99", "p99.9", "CPU us/event", "generator behind ms")
     for title in titles:
         table.add_column(title, justify="right")
-    for at in waits:
+    for name, at in zip(names, waits, strict=True):
         asked = at["checkpoint"]
         told = [f"{at[key]:,.0f}" for key in WAITS] + [f"{asked[key]:,.0f}" for key in WAITS[1:3]]
-        cpu, behind = f"{at['worker_cpu_us']:.1f}", f"{at['generator_behind_ms']:.0f}"
-        table.add_row(f"{at['rate']:,.0f}", *told, cpu, behind)
+        table.add_row(name, *told, f"{at['worker_cpu_us']:.1f}", f"{at['generator_behind_ms']:.0f}")
     return table
 
 
-def picture(waits: Sequence[Found], file: Path) -> None:
-    """Draw the waits by load as SVG."""
-    figure = Figure(figsize=(7, 4))
-    axes = figure.add_subplot()
+def _growth(growth: Sequence[Found]) -> Table:
+    table = Table(title="Growth: few subjects and many, one worker and several")
+    table.add_column("subjects", justify="right")
+    table.add_column("workers", justify="right")
+    for title, *_ in COLUMNS:
+        table.add_column(title, justify="right")
+    for row in growth:
+        cells = [format(row[key], form) for _, key, form in COLUMNS]
+        table.add_row(f"{row['subjects']:,}", str(row["workers"]), *cells)
+    return table
+
+
+def pictures(found: Found, folder: Path) -> None:
+    """Draw what was measured into a folder, as SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if waits := found.get("waits"):
+        _drawn(folder / "waits.svg", lambda axes: _waits_by_load(axes, waits))
+    if growth := found.get("growth"):
+        _drawn(folder / "growth.svg", lambda axes: _cost_by_size(axes, growth))
+
+
+def _drawn(file: Path, draw: Callable[[Axes], None]) -> None:
+    # The same figures give the same bytes: no date, and names of parts that are no chance.
+    with rc_context({"svg.hashsalt": "menshen"}):
+        figure = Figure(figsize=(7, 4))
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.grid(visible=True, which="both", alpha=0.3)
+        axes.legend()
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+
+
+def _waits_by_load(axes: Axes, waits: Sequence[Found]) -> None:
     rates = [at["rate"] for at in waits]
     for key, label in zip(WAITS[:3], ("p50", "p99", "p99.9"), strict=True):
         axes.plot(rates, [at[key] for at in waits], marker="o", label=label)
     axes.plot(rates, [at["checkpoint"]["p99_ms"] for at in waits], marker="s", linestyle="--", label="checkpoints, p99")
     axes.set(xscale="log", yscale="log", xlabel="events a second, open loop", ylabel="ms from append to record")
     axes.set_title("menshen detect, one worker: how long a record takes")
-    axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
-    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+
+
+def _cost_by_size(axes: Axes, growth: Sequence[Found]) -> None:
+    for workers in sorted({row["workers"] for row in growth}):
+        rows = [row for row in growth if row["workers"] == workers]
+        label = f"{workers} worker{'s' if workers > 1 else ''}"
+        axes.plot([row["subjects"] for row in rows], [row["worker_cpu_us"] for row in rows], marker="o", label=label)
+    axes.set(xscale="log", xlabel="subjects", ylabel="us of CPU an event", ylim=(0, None))
+    axes.set_title("menshen detect: what an event costs")

@@ -31,7 +31,11 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Mapping[str, str], name: str = "detect", module: Sequence[str] = ("menshen.cli",)
+        self,
+        settings: Mapping[str, str],
+        name: str = "detect",
+        module: Sequence[str] = ("menshen.cli",),
+        arguments: Sequence[str] = (),
     ) -> None:
         self._name = f"menshen {name}"
         self.settings = dict(settings)
@@ -39,7 +43,7 @@ class Worker:
         given = [f"{name}={value}" for name, value in settings.items()]
         # -i: what the environment of the suite says to workers is not for this one.
         command = ["env", "-i", f"PATH={os.environ['PATH']}", f"PYTHONPATH={_SERVICES}:{_SERVICES.parent}", *given]
-        self._process = Guarded(*command, sys.executable, "-m", *module, name, grace_s=DRAIN_S)
+        self._process = Guarded(*command, sys.executable, "-m", *module, name, *arguments, grace_s=DRAIN_S)
         self._process.name = self._name
 
     def __enter__(self) -> Self:
@@ -146,8 +150,12 @@ class Deployment:
             worker.wait_until_ready()
         return worker
 
-    def worker(self, module: Sequence[str] = ("menshen.cli",), **settings: object) -> Worker:
-        """Return a worker that runs, as Python's `module`, for as long as its context lasts."""
+    def worker(
+        self, module: Sequence[str] = ("menshen.cli",), arguments: Sequence[str] = (), **settings: object
+    ) -> Worker:
+        """Return a worker that runs, as Python's `module` with arguments, for as long as its context lasts."""
         own = {f"MENSHEN_{name.upper()}": value for name, value in settings.items()}
         given = self.settings | {"MENSHEN_HTTP_PORT": str(free_port())} | own
-        return Worker({name: str(value) for name, value in given.items() if value is not None}, module=module)
+        return Worker(
+            {name: str(value) for name, value in given.items() if value is not None}, module=module, arguments=arguments
+        )

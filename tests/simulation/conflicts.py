@@ -17,11 +17,15 @@ def left_open(trace: Sequence[Step], number: int, differing: Iterable[Sequence[R
 
 
 def _overtaken(record: Record, trace: Sequence[Step], number: int) -> bool:
-    """Say whether, between its open and its arrival, Redis lost a record's intent and somebody claimed after that."""
+    """Say whether, between its open and its arrival, Redis lost a record's intent and another became the owner.
+
+    Who claims does, and so does who had claimed before the record's owner: the loss has brought its claim back.
+    """
     mine = (i for i, s in enumerate(trace) if s.who == record.by and _is("open", s, number) and s.at_s < record.sent_s)
     since = [step for step in trace[max(mine, default=0) :] if step.at_s < record.arrived_s]
     losses = [step.at_s for step in since if _is_loss(step, number)]
-    return any(_is("claim", step, number) and step.at_s > losses[0] for step in since if losses)
+    others = [step for step in since if losses and step.at_s > losses[0]]
+    return any(_is("claim", s, number) or (s.who != record.by and _is("open", s, number)) for s in others)
 
 
 def _is(script: str, step: Step, number: int) -> bool:

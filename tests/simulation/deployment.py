@@ -17,6 +17,7 @@ from tests.simulation.ports.wire import Wire
 from menshen.detect.loop import Loop, Ports
 from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook, load_rules
+from menshen.detect.shedding import Shedding
 from menshen.detect.worker import Worker
 from menshen.fraud.step import Rules
 from menshen.shell.geo import GeoBase
@@ -84,12 +85,20 @@ class Deployment:
         topics, group, redis, wire = self._servers
         chance, instance = self._chance, f"i{place}" if self._static else None
         told = settings().model_copy(
-            update={"batch_max": chance.randint(1, 4), "save_interval_ms": chance.choice((20, 200, 500))}
+            update={
+                "batch_max": chance.randint(1, 4),
+                "save_interval_ms": chance.choice((20, 200, 500)),
+                "shed_after_ms": chance.choice((0, 0, 10, 100)),
+            }
         )
         store = SimulatedStore(told, redis, lambda what, effect: wire.call(what, effect, redis_outage), chance)
         publisher, reader = SimulatedPublisher(topics, wire), SimulatedReader(topics, wire)
         consumer = SimulatedConsumer(group, topics, wire, chance, instance)
-        loop = Loop(Rulebook(rules()), Ports(store, publisher, signer(), GeoBase(None)))
+        loop = Loop(
+            Rulebook(rules()),
+            Ports(store, publisher, signer(), GeoBase(None)),
+            Shedding(told.shed_after_ms, topics.now_ms),
+        )
         worker = Worker(told, consumer, loop, Takeover(store, reader))
         self.running[place] = process, worker, consumer
         try:

@@ -31,7 +31,7 @@ from menshen.shell.signing import new_key_pair
 N_PARTITIONS = 6
 MOST_EVENTS = 60_000
 """What the embedded broker keeps."""
-LOOK_S, AT_MOST_S, DRAIN_S = 0.2, 300.0, 10.0
+LOOK_S, AT_MOST_S, DRAIN_S = 1.0, 300.0, 10.0
 
 
 @click.group()

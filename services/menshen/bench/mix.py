@@ -1,5 +1,6 @@
 """The events of a crowd in the order in which they come: many visits at once, interleaved."""
 
+import itertools
 from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
@@ -7,6 +8,9 @@ from typing import NamedTuple
 from menshen.bench.crowd import Crowd, Customer, Template
 
 VISITS_AT_ONCE = 400
+TELEMETRY = ("keystroke", "pointer", "location")
+HOT_SUBJECT, HOT_DEVICE, N_HOT = b"hot-", b"d-hot", 2_000
+"""Who logs in on the hot device: so many people, one after the other, again and again."""
 
 
 class Due(NamedTuple):
@@ -42,3 +46,17 @@ def _visit(crowd: Crowd, chance: Random, name: str) -> Iterator[Due]:
     session = b"v-" + name.encode()
     for n, template in enumerate(chance.choice(customer.life.ways)):
         yield Due(customer, session, b"e-%b-%d" % (name.encode(), n), template)
+
+
+def telemetry(crowd: Crowd, *, run: str = "") -> Iterator[Due]:
+    """Yield telemetry alone: a flood, as an app that repeats itself sends."""
+    return (due for due in events(crowd, run=run) if due.template.family in TELEMETRY)
+
+
+def hot(crowd: Crowd, *, run: str = "") -> Iterator[Due]:
+    """Yield logins of ever other people on one and the same device: a farm."""
+    for n in itertools.count():
+        life = crowd.lives[n % len(crowd.lives)]
+        who = Customer(n, HOT_SUBJECT + b"%d" % (n % N_HOT), HOT_DEVICE, life)
+        login = next(template for template in life.ways[0] if template.family == "login")
+        yield Due(who, b"v-%b%d" % (run.encode(), n), b"e-%b%d" % (run.encode(), n), login)

@@ -18,6 +18,7 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     Other partitions write the same shared state, so a second reading may differ: the first is kept with the assessment
     and wins over any later one. Counts are distinct subjects within the window up to this event; 0 means not asked.
+    `shed` says that under a flood the event was passed over: it was remembered, so that it counts once, and not judged.
     """
 
     device_subjects_1h: int = 0
@@ -26,6 +27,7 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     ip_subjects_1h: int = 0
     ip_subjects_1d: int = 0
     ip_place: IpPlace | None = None
+    shed: bool = False
 
 
 class Reason(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

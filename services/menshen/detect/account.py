@@ -32,11 +32,12 @@ class Stopwatch:
 
 
 class Published(NamedTuple):
-    """What came of a batch: dead letters, verdicts, and how many of its events were known before."""
+    """What came of a batch: dead letters, verdicts, how many of its events were known before, how many were shed."""
 
     dead: Sequence[Outgoing]
     verdicts: Sequence[Verdict]
     n_known: int
+    n_shed: int
 
 
 def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatch) -> None:
@@ -44,7 +45,8 @@ def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatc
     n_records = len(batch.arrivals) + len(batch.dead)
     metrics.EVENTS.labels("known").inc(published.n_known)
     metrics.EVENTS.labels("rejected").inc(len(published.dead))
-    metrics.EVENTS.labels("judged").inc(n_records - published.n_known - len(published.dead))
+    metrics.EVENTS.labels("shed").inc(published.n_shed)
+    metrics.EVENTS.labels("judged").inc(n_records - published.n_known - published.n_shed - len(published.dead))
     metrics.BATCH_EVENTS.observe(n_records)
     if batch.arrivals:
         metrics.LAG_MS.set(time.time() * 1000 - batch.arrivals[-1].record.timestamp)
@@ -59,6 +61,7 @@ def tell(partition: int, batch: Batch, published: Published, stopwatch: Stopwatc
         first=batch.first,
         last=batch.last,
         n_known=published.n_known,
+        n_shed=published.n_shed,
         n_dead=len(published.dead),
         n_verdicts=len(published.verdicts),
         ms=stopwatch.ms,

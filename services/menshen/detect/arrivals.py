@@ -5,10 +5,13 @@ import zlib
 from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from menshen.contract.dead_letter import CUT, DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
 from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.events import Event
 from menshen.contract.routing import partition_of
+from menshen.fraud.sighting import SHOWING
 from menshen.shell.kafka.clients import Outgoing
 from menshen.shell.redis.store import Shared
 
@@ -19,7 +22,7 @@ MAX_CUT_VALUE_BYTES = MAX_LETTER_BYTES - MAX_CUT_KEY_BYTES
 _OUR_HEADERS = (REASON_HEADER, DETAIL_HEADER, SOURCE_HEADER)
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True, gc=False):
     """A record that is an event about the subject whose partition it came on."""
 
     record: Any
@@ -93,8 +96,10 @@ def _n_bytes(record: Any) -> int:
 
 
 def shared_of(arrival: Arrival) -> Iterator[Shared]:
-    """Yield the entries that an event makes in the state that partitions share."""
+    """Yield the entries that an event makes in the state that partitions share; most events make none."""
     event, appended_ms = arrival.event, arrival.record.timestamp
+    if type(event) not in SHOWING:
+        return
     if event.device_id is not None:
         yield Shared("d", event.device_id, appended_ms, event.subject_id)
     if (address := getattr(event, "ip", None)) is not None:

@@ -7,6 +7,7 @@ is byte-identical, because what was observed is stored with the intent before th
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed
@@ -17,6 +18,7 @@ from menshen.detect.account import Published, Stopwatch, tell
 from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode, shared_of
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.rules import Rulebook
+from menshen.detect.shedding import Shedding
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import Outcome, step
 from menshen.fraud.subject import NOBODY, Subject, pack, unpack
@@ -42,7 +44,7 @@ class Ports(NamedTuple):
     geo: GeoBase
 
 
-class Judged(NamedTuple):
+class Judged(Struct, frozen=True, gc=False):
     """An event with what came of it."""
 
     arrival: Arrival
@@ -56,8 +58,8 @@ class Loop:
     published meanwhile is found in the journal.
     """
 
-    def __init__(self, rulebook: Rulebook, ports: Ports) -> None:
-        self._rulebook = rulebook
+    def __init__(self, rulebook: Rulebook, ports: Ports, shedding: Shedding) -> None:
+        self._rulebook, self._shedding = rulebook, shedding
         self._store, self._publisher, self._signer, self._geo = ports
 
     async def blame(self, owned: Partition, failed: StepFailed) -> None:
@@ -94,21 +96,25 @@ class Loop:
 
     async def _observe(self, batch: Batch, owned: Partition) -> dict[int, Observed]:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
-        entries = [(arrival, shared) for arrival in batch.arrivals for shared in shared_of(arrival)]
+        entries = [(arrival.record.offset, shared) for arrival in batch.arrivals for shared in shared_of(arrival)]
         counts = await self._store.observe([shared for _, shared in entries]) if entries else []
         if self._store.run != owned.claim.run:
             raise Stale(f"partition {owned.number}: Redis was started anew")
-        fresh: dict[int, Observed] = {}
-        for (arrival, shared), (hour, day, month) in zip(entries, counts, strict=True):
-            offset = arrival.record.offset
+        fresh = self._places(batch) | self._shedding.of(batch.arrivals)
+        for (offset, shared), (hour, day, month) in zip(entries, counts, strict=True):
+            seen = fresh.get(offset, _NOTHING)
             if shared.kind == "d":
-                fresh[offset] = Observed(device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
+                seen = replace(seen, device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
             else:
-                place = self._geo.locate(shared.identifier)
-                fresh[offset] = replace(
-                    fresh.get(offset, _NOTHING), ip_subjects_1h=hour, ip_subjects_1d=day, ip_place=place
-                )
+                seen = replace(seen, ip_subjects_1h=hour, ip_subjects_1d=day)
+            fresh[offset] = seen
         return fresh | _from_journal(batch, owned)
+
+    def _places(self, batch: Batch) -> dict[int, Observed]:
+        """Look up where the addresses are that events name."""
+        named = ((arrival.record.offset, getattr(arrival.event, "ip", None)) for arrival in batch.arrivals)
+        located = ((offset, self._geo.locate(ip)) for offset, ip in named if ip)
+        return {offset: Observed(ip_place=place) for offset, place in located if place}
 
     async def _open(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> dict[int, Observed]:
         """Store the intent, read the subjects that are not in memory, and return what is valid as observed."""
@@ -142,7 +148,8 @@ class Loop:
         """Append what the log does not have: assessments and dead letters first, then the verdicts."""
         reused = (j.arrival.record for j in judged if j.outcome.rejection)
         dead = batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
-        fresh = [j for j in judged if j.outcome.assessment and j.arrival.key not in owned.journal]
+        known = owned.journal
+        fresh = [j for j in judged if j.outcome.assessment and not (known and j.arrival.key in known)]
         records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
         await self._publisher.publish(DEAD_LETTERS, owned.number, dead)
         owned.published_end = await self._append(ASSESSMENTS, owned, records, owned.published_end)
@@ -150,7 +157,8 @@ class Loop:
         answers = [self._signed(verdict) for verdict in verdicts]
         owned.answered_end = await self._append(VERDICTS, owned, answers, owned.answered_end)
         n_known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
-        return Published(dead, verdicts, n_known)
+        n_shed = sum(j.outcome.assessment is not None and j.outcome.assessment.observed.shed for j in judged)
+        return Published(dead, verdicts, n_known, n_shed)
 
     async def _append(self, topic: str, owned: Partition, records: list[Outgoing], end: int) -> int:
         """Append records behind `end`, where all that is there is in the journal, and return the end behind them.
@@ -170,11 +178,14 @@ class Loop:
         return Outgoing(verdict.subject_id.encode(), value, headers)
 
     def _remember(self, batch: Batch, owned: Partition, judged: list[Judged]) -> None:
-        for arrival, outcome in judged:
-            owned.remember(arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
+        for each in judged:
+            outcome = each.outcome
+            owned.remember(each.arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
         owned.position = batch.last + 1
 
 
 def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:
+    if not owned.journal:
+        return {}
     known = ((a.record.offset, owned.journal.get(a.key)) for a in batch.arrivals)
     return {offset: entry.observed for offset, entry in known if entry}

@@ -1,6 +1,7 @@
 """`menshen detect` as a process: its parts, put together for Faust to host."""
 
 import asyncio
+import gc
 
 from menshen.contract.topics import CONTROL
 from menshen.detect.control import Control
@@ -8,6 +9,7 @@ from menshen.detect.loop import Loop, Ports
 from menshen.detect.ownership.audit import Audit
 from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook, load_rules
+from menshen.detect.shedding import Shedding
 from menshen.detect.worker import Worker
 from menshen.shell.geo import GeoBase
 from menshen.shell.health import HealthServer
@@ -17,6 +19,9 @@ from menshen.shell.kafka.hosting import Process, patiently
 from menshen.shell.redis.store import Store
 from menshen.shell.settings import DetectSettings
 from menshen.shell.signing import Signer
+
+GC_THRESHOLDS = 50_000, 20, 100
+"""New objects before the youngest are looked through, and how often that is until older ones are."""
 
 
 class Detect:
@@ -29,7 +34,7 @@ class Detect:
         signer = Signer(settings.signing_key.get_secret_value())
         self._audit = Audit(self.store, self.reader, rulebook)
         self._audit_interval_s = settings.audit_interval_ms / 1000
-        loop = Loop(rulebook, Ports(self.store, self.publisher, signer, geo))
+        loop = Loop(rulebook, Ports(self.store, self.publisher, signer, geo), Shedding(settings.shed_after_ms))
         self.worker = Worker(settings, group_consumer(settings), loop, Takeover(self.store, self.reader))
         checks = {
             "partitions": self.worker.readiness,
@@ -51,6 +56,7 @@ class Detect:
 
     async def run(self) -> None:
         """Judge until `stop`, and audit beside it."""
+        _look_for_cycles_rarely()
         auditing = asyncio.create_task(self._audit.run(self.worker.owned, self._audit_interval_s))
         try:
             await self.worker.run()
@@ -70,6 +76,13 @@ class Detect:
 
     async def _model(self) -> str | None:
         return None if self._rulebook.current.model else "no learned score: rules only, decisions are capped at review"
+
+
+def _look_for_cycles_rarely() -> None:
+    """Judging makes no cycles, and subjects in memory are many: to go through them all the time is for nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def run_detect(settings: DetectSettings) -> None:

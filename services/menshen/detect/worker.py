@@ -98,15 +98,24 @@ class Worker:
         """Claim what waits, fetch, judge what came, save what is due."""
         for number in list(self.waiting):
             await self._claim(number)
-        fetched = await self._consumer.getmany(timeout_ms=100, max_records=self._settings.batch_max)
+        most = self._settings.batch_max * max(1, len(self._owned))
+        fetched = await self._consumer.getmany(timeout_ms=100, max_records=most)
         self.polled_at_s = _now_s()
         async with self._busy:
             for where, records in fetched.items():
                 if owned := self._owned.get(where.partition):
                     owned.waiting += [r for r in records if r.offset >= owned.position]
-            for owned in list(self._owned.values()):
-                await self._work(owned)
+            await self._work_on_all()
         metrics.SUBJECTS.set(sum(len(owned.subjects) for owned in self._owned.values()))
+
+    async def _work_on_all(self) -> None:
+        """Work on the partitions side by side: while one waits for Redis or Kafka, the next is judged.
+
+        Where one fails, the others end what they have in hand first.
+        """
+        done = await asyncio.gather(*map(self._work, list(self._owned.values())), return_exceptions=True)
+        for failure in filter(None, done):
+            raise failure
 
     async def _work(self, owned: Partition) -> None:
         try:
@@ -162,9 +171,13 @@ class Worker:
         if number in self.waiting and where in self._consumer.assignment():
             self._consumer.seek(where, owned.position)
             self._consumer.resume(where)
-            self._owned[number], self._saved_at_s[number] = owned, _now_s()
+            self._owned[number], self._saved_at_s[number] = owned, _now_s() - self._head_start_s(number)
             self.waiting.pop(number)
         self._count_partitions()
+
+    def _head_start_s(self, number: int) -> float:
+        """Return how much of the interval to its first save a partition is spared: not all shall save at once."""
+        return self._settings.save_interval_ms / 1000 * number / max(1, self._n_partitions())
 
     def _leave(self, number: int) -> None:
         """Believe the group that a partition is not ours, unless it has given it to us again while it was asked."""

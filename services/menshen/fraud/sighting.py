@@ -3,10 +3,13 @@
 from msgspec import Struct
 
 from menshen.contract.assessment import Observed
-from menshen.contract.events import Event
+from menshen.contract.events import Checkpoint, Device, Envelope, Event, Login
 
 LATE_MS = 5 * 60_000
 """An event that arrives later than this after it occurred is deferred."""
+SHOWING: frozenset[type[Envelope]] = frozenset([Login, Device, Checkpoint])
+"""The families that show who is on a device or at an address. They alone add to what partitions share, and are told
+its counts; the telemetry between them comes from the same device, by the hundred."""
 
 
 class Sighting(Struct, frozen=True, gc=False):

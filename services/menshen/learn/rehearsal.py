@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from menshen.contract.assessment import Observed
 from menshen.fraud.detectors import DETECTORS, FEATURES
 from menshen.fraud.policy import parse_policy
-from menshen.fraud.sighting import Sighting
+from menshen.fraud.sighting import SHOWING, Sighting
 from menshen.fraud.step import Rules, step
 from menshen.fraud.subject import NOBODY, Subject
 from menshen.learn.places import place_of_ip
@@ -91,6 +91,9 @@ def _judged(told: Sequence[Told], rules: Rules, progress: Progress) -> Iterator[
 def _observed(line: Told, devices: SharedCounts, addresses: SharedCounts) -> Observed:
     event = line.event
     ip: str | None = getattr(event, "ip", None)
+    place = place_of_ip(ip) if ip else None
+    if type(event) not in SHOWING:
+        return Observed(ip_place=place)
     on_device = devices.seen(event.device_id, event.subject_id, line.appended_ms)
     on_address = addresses.seen(ip, event.subject_id, line.appended_ms)
     return Observed(
@@ -99,5 +102,5 @@ def _observed(line: Told, devices: SharedCounts, addresses: SharedCounts) -> Obs
         device_subjects_30d=on_device[2],
         ip_subjects_1h=on_address[0],
         ip_subjects_1d=on_address[1],
-        ip_place=place_of_ip(ip) if ip else None,
+        ip_place=place,
     )

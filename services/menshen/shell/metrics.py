@@ -7,7 +7,7 @@ _MS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 
 EVENTS = Counter(
     "menshen_detect_events_total",
-    "Records taken from the events topic, by fate: judged, known (a duplicate), rejected.",
+    "Records taken from the events topic, by fate: judged, known (a duplicate), shed (in a flood), rejected.",
     ["fate"],
     registry=REGISTRY,
 )

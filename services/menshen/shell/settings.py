@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -79,6 +79,12 @@ class ProcessSettings(KafkaSettings):
     log_format: Literal["json", "console"] = Field("json", description="how log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least grave line written")
 
+    def one_of_several(self, number: int) -> Self:
+        """Return the settings of one of several processes on this machine: its own port and its own name, by number."""
+        port = self.http_port + number if self.http_port else 0
+        instance_id = f"{self.instance_id}-{number}" if self.instance_id else None
+        return self.model_copy(update={"http_port": port, "instance_id": instance_id})
+
 
 class DetectSettings(ProcessSettings):
     """Everything that `menshen detect` can be told."""
@@ -94,6 +100,9 @@ class DetectSettings(ProcessSettings):
     model_dir: Path = Field(bundled("deploy/models/default"), description="the learned score: arrays and manifest")
     geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
     batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
+    shed_after_ms: int = Field(
+        0, ge=0, le=3_600_000, description="age from which telemetry is not judged any more, ms; 0: all of it is"
+    )
     save_interval_ms: int = Field(500, ge=10, le=60_000, description="how often state goes to Redis, ms")
     audit_interval_ms: int = Field(
         10_000, ge=0, le=3_600_000, description="pause between two audits of the saved state, ms; 0: none are made"

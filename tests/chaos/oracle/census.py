@@ -14,6 +14,8 @@ Place = tuple[int, int]
 """A partition and an offset."""
 Identifier = tuple[str, str]
 """`d` and a device, or `i` and an address."""
+SHOWING = frozenset(["login", "device", "checkpoint"])
+"""The types of events that show who is on a device or at an address."""
 
 
 class Seen(NamedTuple):
@@ -52,7 +54,8 @@ class Census:
                 continue
             event = json.loads(record.value or b"null")
             self.n_repeats += one.fate == "known"
-            names = [(kind, event[name]) for kind, name in (("d", "device_id"), ("i", "ip")) if event.get(name)]
+            named = (("d", event.get("device_id")), ("i", event.get("ip"))) if event["type"] in SHOWING else ()
+            names = [(kind, name) for kind, name in named if name]
             for identifier in names:
                 subjects_here[identifier].add(one.subject_id)
                 subjects = self.latest_ms[identifier]

@@ -12,7 +12,7 @@ from tests.servers.kafka import Kafka
 
 from menshen.contract.assessment import Assessment
 from menshen.contract.decoding import encode_event
-from menshen.contract.events import Checkpoint, Event, Login
+from menshen.contract.events import Checkpoint, Event, Location, Login
 from menshen.contract.routing import partition_of
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
@@ -21,6 +21,7 @@ from menshen.detect.loop import Loop, Ports
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.rules import Rulebook
+from menshen.detect.shedding import Shedding
 from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.policy import parse_policy
 from menshen.fraud.step import Rules
@@ -67,6 +68,11 @@ def login(event_id: str, **said: Any) -> Login:
     return Login(event_id=event_id, **given)
 
 
+def location(event_id: str, **said: Any) -> Location:
+    given = COUPON | {"occurred_ms": Clock.at_ms, "received_ms": Clock.at_ms, "device_id": "phone"} | said
+    return Location(event_id=event_id, **given)
+
+
 def checkpoint(event_id: str, **said: Any) -> Checkpoint:
     times = {"occurred_ms": Clock.at_ms, "received_ms": Clock.at_ms, "application_id": "a1", "device_id": "phone"}
     return Checkpoint(event_id=event_id, **(COUPON | times | {"step": "eligibility", "attempt": 1} | said))
@@ -85,8 +91,13 @@ class World:
         self.rulebook = Rulebook(Rules(tenant, DETECTORS, policy, None))
         self.store, self.publisher, self.reader = Store(self.settings), Dying(self.settings), Reader(self.settings)
         self.takeover = Takeover(self.store, self.reader)
-        signer = Signer(self.settings.signing_key.get_secret_value())
-        self.loop = Loop(self.rulebook, Ports(self.store, self.publisher, signer, GeoBase(None)))
+        self._signer = Signer(self.settings.signing_key.get_secret_value())
+        self.sheds(0)
+
+    def sheds(self, after_ms: int) -> None:
+        """Have the loop shed telemetry of this age and more; 0: none."""
+        ports = Ports(self.store, self.publisher, self._signer, GeoBase(None))
+        self.loop = Loop(self.rulebook, ports, Shedding(after_ms))
 
     async def __aenter__(self) -> "World":
         self._open = AsyncExitStack()

@@ -72,9 +72,9 @@ class Topics:
     def append(self, place: Stretch, records: Sequence[Outgoing], by: str, sent_s: float) -> int:
         """Append records; return the offset behind the last one."""
         topic, partition, now_s = place.topic, place.partition, self._now_s()
-        for key, value, headers in records:
-            sent = by, sent_s, now_s
-            place.records.append(Record(topic, partition, place.end, self.now_ms(), key, value, tuple(headers), *sent))
+        for each in records:
+            what, sent = (each.key, each.value, tuple(each.headers)), (by, sent_s, now_s)
+            place.records.append(Record(topic, partition, place.end, self.now_ms(), *what, *sent))
         if topic == EVENTS:
             self.on_event()
         return place.end

@@ -7,10 +7,10 @@ import pytest
 from tests.bench.contestants.judging import rules_as_shipped
 
 from menshen.bench.crowd import DEVICE, SHARES, SUBJECT, Crowd
-from menshen.bench.mix import Due, events
+from menshen.bench.mix import HOT_DEVICE, TELEMETRY, Due, events, hot, telemetry
 from menshen.contract.assessment import Observed
 from menshen.contract.decoding import decode_event
-from menshen.contract.events import Device
+from menshen.contract.events import Device, Login
 from menshen.fraud.sighting import Sighting
 from menshen.fraud.step import step
 from menshen.fraud.subject import unpack
@@ -70,3 +70,16 @@ def test_a_fifth_of_the_customers_share_a_device_with_others(crowd: Crowd) -> No
     for who in crowd.everybody():
         users[who.device].append(who.number)
     assert sum(len(some) for some in users.values() if len(some) > 1) == crowd.n_subjects // 5
+
+
+def test_a_flood_is_telemetry_alone(crowd: Crowd) -> None:
+    families = {due.template.family for due in itertools.islice(telemetry(crowd), 500)}
+    assert families == set(TELEMETRY)
+
+
+def test_on_the_hot_device_ever_other_people_log_in(crowd: Crowd) -> None:
+    some = [decode_event(due.value(NOW_MS)) for due in itertools.islice(hot(crowd), 500)]
+    assert all(isinstance(event, Login) for event in some)
+    assert {event.device_id for event in some} == {HOT_DEVICE.decode()}
+    assert len({event.subject_id for event in some}) == len({event.event_id for event in some}) == 500
+    assert not {event.subject_id.encode() for event in some} & {who.subject for who in crowd.everybody()}

@@ -5,7 +5,7 @@ import pytest
 
 from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER, RejectReason
 from menshen.contract.decoding import encode_event
-from menshen.contract.events import Checkpoint, Login
+from menshen.contract.events import Checkpoint, Location, Login
 from menshen.contract.routing import partition_of
 from menshen.detect.arrivals import MAX_LETTER_BYTES, dead_letter, decode, shared_of
 from menshen.shell.redis.store import Shared
@@ -106,3 +106,9 @@ def test_an_event_without_an_address_makes_no_entry_for_one() -> None:
     checkpoint = Checkpoint(**IDS, **TIMES, application_id="a", device_id="phone", step="agreement", attempt=1)
     (arrival,) = decode([Record(encode_event(checkpoint))], N_PARTITIONS, ()).arrivals
     assert [entry.kind for entry in shared_of(arrival)] == ["d"]
+
+
+def test_telemetry_shows_nobody_on_its_device() -> None:
+    location = Location(**IDS, **TIMES, device_id="phone", ip="192.0.2.1")
+    (arrival,) = decode([Record(encode_event(location))], N_PARTITIONS, ()).arrivals
+    assert list(shared_of(arrival)) == []

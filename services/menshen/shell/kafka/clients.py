@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from msgspec import Struct
 
 from menshen.shell.errors import Unavailable
 from menshen.shell.settings import DetectSettings, KafkaSettings
@@ -19,7 +20,7 @@ READ_BACK_MS = 10_000
 READ_BACK_RECORDS = 1_000
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True, gc=False):
     """A record to publish."""
 
     key: bytes | None

@@ -1,0 +1,51 @@
+"""Under a flood the worker judges what money waits for, and passes over telemetry that has grown old.
+
+What was shed is written down as observed, with the intent and with the record: whoever judges the event again, after a
+crash or in an audit, passes it over as well, however late it is by then.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from menshen.contract.assessment import Observed
+from menshen.contract.events import Envelope, Keystroke, Location, Pointer
+from menshen.detect.arrivals import Arrival
+from menshen.shell.logs import logger
+
+log = logger(__name__)
+TELEMETRY: frozenset[type[Envelope]] = frozenset([Keystroke, Pointer, Location])
+"""What comes by the hundred; it alone is shed. A session of which it is missing is judged as one without it."""
+_SHED = Observed(shed=True)
+
+
+def wall_clock_ms() -> int:
+    """Return milliseconds since 1970, as brokers count."""
+    return time.time_ns() // 1_000_000
+
+
+class Shedding:
+    """Sheds telemetry that stands in the log for `after_ms` and more; 0: never."""
+
+    def __init__(self, after_ms: int, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+        self._after_ms, self._now_ms = after_ms, now_ms
+        self._under_way = False
+
+    def of(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
+        """Return what is observed of those that are shed, by offset."""
+        if not self._after_ms:
+            return {}
+        newest_ms = self._now_ms() - self._after_ms
+        shed = {
+            each.record.offset: _SHED
+            for each in arrivals
+            if each.record.timestamp <= newest_ms and type(each.event) in TELEMETRY
+        }
+        self._tell(n_shed=len(shed))
+        return shed
+
+    def _tell(self, n_shed: int) -> None:
+        if n_shed and not self._under_way:
+            log.warning("shedding telemetry: more comes than can be judged", older_than_ms=self._after_ms)
+        if self._under_way and not n_shed:
+            log.info("no telemetry is shed any more")
+        self._under_way = bool(n_shed)
