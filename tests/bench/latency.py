@@ -29,6 +29,9 @@ class Load(NamedTuple):
     beside_rate: float = 0.0
 
 
+WARM_UP, WARM_UP_S = Load(2_000), 30.0
+
+
 class Told(Struct):
     """What is read of an assessment."""
 
@@ -54,6 +57,9 @@ def menshen(house: House, name: str, loads: Sequence[Load], seconds: float, **se
         deployment = house.deployment(valkey, name)
         with deployment.worker(log_level="warning", **settings) as worker:
             worker.wait_until_ready()
+            house.say("warming up: the broker's Java compiles what it does often")
+            _send(house, WARM_UP, WARM_UP_S, str(crowd))
+            _settled(house, house.ends(EVENTS))
             pids = {"worker_cpu": worker.pid, "kafka_cpu": house.kafka.pid, "redis_cpu": valkey.pid}
             found = []
             for load in loads:

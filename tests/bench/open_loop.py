@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 from menshen.bench.mix import Due, events, hot, telemetry
 
 TICK_S = 0.002
-PRODUCER = {"partitioner": "murmur2_random", "linger.ms": 1, "acks": 1, "queue.buffering.max.messages": 1_000_000}
+PRODUCER = {"partitioner": "murmur2_random", "linger.ms": 5, "acks": 1, "queue.buffering.max.messages": 1_000_000}
 BESIDE = {"telemetry": telemetry, "hot": hot}
 """What may be sent beside the mix: telemetry alone, or logins on one device."""
 

@@ -1,5 +1,6 @@
 """The store and its server: what lies there under which name, for how long, and what becomes of a call without one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -110,6 +111,40 @@ async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(store
     entries = [Shared("d", f"phone {n}", n, "s") for n in range(40)]
     await redis.script_flush()
     assert await store.observe(entries) == [(1, 1, 1)] * 40
+
+
+async def test_what_partitions_ask_at_one_moment_travels_together_and_each_gets_its_own_answer(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = [await store.claim(n) for n in range(6)]
+    await store.save(claims[4], 4, Marks(0, 0, 0), {"s": b"blob"})
+    claims[4] = moved(claims[4], 0)
+    stale = claims[5]._replace(token="another's")
+    await store.open(claims[0], 0, Intent(0, 0, b""), [])  # from now on the server knows the script
+    journeys = list[bool]()
+    departs = store._redis.pipeline
+    monkeypatch.setattr(store._redis, "pipeline", lambda **how: journeys.append(True) or departs(**how))
+    asked = [store.open(claim, n, Intent(1, n + 1, b""), ["s"]) for n, claim in enumerate([*claims[:5], stale])]
+    *opened, refused = await asyncio.gather(*asked, return_exceptions=True)
+    assert [blobs for _, blobs in opened] == [[None], [None], [None], [None], [b"blob"]]
+    assert [intent.last for intent, _ in opened] == [1, 2, 3, 4, 5]
+    assert isinstance(refused, Stale)
+    assert len(journeys) == 1
+
+
+async def test_who_stops_waiting_holds_up_nobody_who_travels_along(store: Store) -> None:
+    claims = [await store.claim(n) for n in range(2)]
+    asked = [asyncio.ensure_future(store.open(claim, n, Intent(0, 0, b""), [])) for n, claim in enumerate(claims)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    assert await asked[1] == (Intent(0, 0, b""), [])
+
+
+async def test_all_who_travel_to_a_server_that_is_not_there_hear_of_the_outage(tenant: str) -> None:
+    async with opened(f"redis://127.0.0.1:{free_port()}/0", tenant) as store:
+        entries = [Shared("d", f"phone {n}", n, "s") for n in range(40)]
+        heard = await asyncio.gather(*(store.observe(entries) for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in heard] == [Unavailable] * 3
 
 
 async def test_tenants_share_a_server_and_nothing_else(redis_url: str, tenant: str) -> None:

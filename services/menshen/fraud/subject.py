@@ -16,7 +16,7 @@ from menshen.fraud.detector import DetectorState, Finding
 
 MAX_SUBJECT_BYTES = 4096
 REMEMBERED_EVENTS = 64
-REMEMBERED_CLAIMS = 24
+REMEMBERED_CLAIMS = 16
 _ENTRY_BYTES = 12
 
 

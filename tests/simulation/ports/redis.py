@@ -1,7 +1,7 @@
 """A Redis that forgets on demand, below the real `Store`: what a server holds, by hash tag, and what it held before."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -108,9 +108,9 @@ class SimulatedStore(Store):
     async def hget(self, key: str, field: str) -> Any:
         return await self._reach(f"hget {key}", lambda: (self._server.get(key) or {}).get(field))
 
-    async def _call_all(self, name: str, calls: Sequence[tuple[list[Any], list[Any]]]) -> list[Any]:
-        """Call one after the other: where the connection breaks, a beginning of what travels together has been done."""
-        return [await self._call(name, keys, args) for keys, args in calls]
+    def _call_with_others(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
+        """Call it by itself: where the connection breaks, some of what travels together has been done."""
+        return self._call(script, keys, args)
 
     async def _run_script(self, name: str, *, keys: list[Any], args: list[Any]) -> Any:
         what = f"{name} {_text(keys[0])} {args[1:-1] if name == 'observe' else ''}"

@@ -16,6 +16,8 @@ from menshen.shell.settings import DetectSettings, KafkaSettings
 
 Headers = Sequence[tuple[str, bytes]]
 MAX_REQUEST_BYTES = 1_048_576
+FETCH_BYTES = 65_536
+"""A fetch waits until there is so much, or until its time is over: each costs, however little it brings."""
 READ_BACK_MS = 10_000
 READ_BACK_RECORDS = 1_000
 
@@ -58,6 +60,7 @@ def group_consumer(settings: DetectSettings) -> AIOKafkaConsumer:
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.session_timeout_ms // 12,
         fetch_max_wait_ms=settings.fetch_wait_ms,
+        fetch_min_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         check_crcs=False,
     )

@@ -1,27 +1,20 @@
 """State in Redis: a partition's slot and subjects, and the shared sets, through its scripts (see `lua/claim.lua`)."""
 
+import asyncio
 import re
 import secrets
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    BusyLoadingError,
-    ConnectionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-    TimeoutError,
-)
 
 from menshen.shell.errors import Stale, Unavailable
+from menshen.shell.redis.journey import Journeys, guarded
 from menshen.shell.redis.pseudonyms import Pseudonyms
 from menshen.shell.settings import DetectSettings
 
@@ -32,8 +25,6 @@ NOWHERE = -1
 _LUA = Path(__file__).parent / "lua"
 _SIGHTING = struct.Struct(">Hd8s")
 _RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
-_WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
-R = TypeVar("R")
 
 
 class Intent(NamedTuple):
@@ -114,6 +105,7 @@ class Store:
             max_connections=64,
             redis_connect_func=self._greet,
         )
+        self._journeys = Journeys(self._redis)
         self._tenant = settings.tenant
         self._names = Pseudonyms(settings.pepper.get_secret_value(), settings.tenant)
         self._lifetime_ms = settings.subject_lifetime_days * DAY_MS
@@ -136,7 +128,7 @@ class Store:
     ) -> tuple[Intent, list[bytes | None]]:
         """Store the intent (or meet the one that is valid) and read the blobs of some subjects, None where unknown."""
         keys = [self._slot(partition), *(self._subject(partition, subject) for subject in subjects)]
-        reply = await self._call("open", keys, [claim.token, claim.marks.mark, *intent])
+        reply = await self._call_with_others("open", keys, [claim.token, claim.marks.mark, *intent])
         if reply[0] != b"OK":
             raise Stale(f"partition {partition}: open")
         return Intent(intent.first, int(reply[1]), reply[2]), reply[3:]
@@ -155,12 +147,12 @@ class Store:
     async def settled_partitions(self, n_partitions: int) -> int:
         """Return how many partitions the events had when this state was begun; the first to ask settles it."""
         key = f"{{{self._tenant}:events}}:partitions"
-        settled = await _guarded(lambda: self._redis.set(key, n_partitions, nx=True, get=True))
+        settled = await guarded(lambda: self._redis.set(key, n_partitions, nx=True, get=True))
         return n_partitions if settled is None else int(settled)
 
     async def mark(self, partition: int) -> int:
         """Return the last offset that the state of a partition includes; -1 if none."""
-        found = await _guarded(lambda: self._redis.hget(self._slot(partition), "mark"))
+        found = await guarded(lambda: self._redis.hget(self._slot(partition), "mark"))
         return NOWHERE if found is None else int(found)
 
     async def look(self, partition: int, subjects: Sequence[str]) -> Held:
@@ -175,7 +167,7 @@ class Store:
             found = NOWHERE if mark is None else int(mark)
             return Held((owner or b"").decode(), found, int(vmark or 0), dict(zip(subjects, blobs, strict=True)))
 
-        return await _guarded(read)
+        return await guarded(read)
 
     async def accept(self, partition: int, mark: int) -> None:
         """Let the state of a partition include what the log has lost; its owner is stale by it."""
@@ -197,9 +189,8 @@ class Store:
             call.places.append(at)
         counts: list[tuple[int, int, int]] = [(0, 0, 0)] * len(entries)
         lasting = SHARED_LIFETIME_MS, self._capacity
-        replies = await self._call_all(
-            "observe", [([*call.numbers], [*lasting, b"".join(call.packed)]) for call in calls.values()]
-        )
+        requests = [([*call.numbers], [*lasting, b"".join(call.packed)]) for call in calls.values()]
+        replies = await asyncio.gather(*(self._call_with_others("observe", *each) for each in requests))
         for call, flat in zip(calls.values(), replies, strict=True):
             for at, *three in zip(call.places, flat[::3], flat[1::3], flat[2::3], strict=True):
                 counts[at] = (three[0], three[1], three[2])
@@ -208,7 +199,7 @@ class Store:
     async def writable(self) -> str | None:
         """Answer None if Redis takes a write now, else what is wrong."""
         try:
-            await _guarded(lambda: self._redis.set(f"{{{self._tenant}:health}}", b"1", px=60_000))
+            await guarded(lambda: self._redis.set(f"{{{self._tenant}:health}}", b"1", px=60_000))
         except Unavailable as outage:
             return str(outage)
         return None
@@ -225,26 +216,10 @@ class Store:
             self.run = found[1].decode()
 
     async def _call(self, script: str, keys: list[Any], args: list[Any]) -> Any:
-        return await _guarded(lambda: self._scripts[script](keys=keys, args=args))
+        return await guarded(lambda: self._scripts[script](keys=keys, args=args))
 
-    async def _call_all(self, name: str, calls: Sequence[tuple[list[Any], list[Any]]]) -> list[Any]:
-        """Call one script several times in one journey; it must be one that may be repeated."""
-        if len(calls) == 1:
-            return [await self._call(name, *calls[0])]
-        script = self._scripts[name]
-
-        async def together() -> list[Any]:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for keys, args in calls:
-                    pipeline.evalsha(script.sha, len(keys), *keys, *args)
-                replies: list[Any] = await pipeline.execute()
-            return replies
-
-        try:
-            return await _guarded(together)
-        except NoScriptError:
-            await _guarded(lambda: self._redis.script_load(script.script))
-            return await _guarded(together)
+    def _call_with_others(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
+        return self._journeys.call(self._scripts[script], keys, args)
 
     def _slot(self, partition: int) -> str:
         return f"{{{self._tenant}:{partition}}}:slot"
@@ -258,15 +233,3 @@ class Store:
         shard = int.from_bytes(digest[:4], "big") % self._shards
         key = b"{%b:shared:%d}:%b:%b" % (self._tenant.encode(), shard, kind.encode(), digest.hex().encode())
         return shard, key
-
-
-async def _guarded(call: Callable[[], Awaitable[R]]) -> R:
-    """Tell an outage, which passes, from a mistake, which does not."""
-    try:
-        return await call()
-    except _WAIT_FOR as error:
-        raise Unavailable(f"redis: {type(error).__name__}: {error}") from error
-    except ResponseError as error:
-        if str(error).startswith(("MISCONF", "LOADING", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
-            raise Unavailable(f"redis: {error}") from error
-        raise
