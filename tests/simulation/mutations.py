@@ -164,7 +164,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "nobody notices that another owner published in between",
         "all",
         (Cut(Loop._append, "new_end - len(records) != end", "False"),),
-        red_at=1440,
+        red_at=22,
     ),
     "random_ids": Mutation(
         "the same event's records bear another id each time",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from tests.simulation.conflicts import left_open
 from tests.simulation.deployment import rules, settings, signer
+from tests.simulation.noticing import went_on
 from tests.simulation.ports.log import N_PARTITIONS, Record
 from tests.simulation.world import World
 
@@ -85,6 +86,7 @@ class Partition:
         for topic, published in (("assessment", self.assessments), ("verdict", self.verdicts)):
             if differing := [record_id for record_id, key in published.differing if key not in self._lost()]:
                 yield f"I2 records of one {topic} differ {where}: {differing}"
+        yield from went_on(self.world.trace, self.number, self.world.topics.of(ASSESSMENTS, self.number).records)
         whole = self._recount(0, {})
         yield from (f"{what} {where}" for what in self._against(whole, self._before_acceptance()))
         if self.accepted:
