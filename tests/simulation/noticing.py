@@ -1,4 +1,4 @@
-"""An owner that was overtaken may publish once without knowing of another's records; by their offsets it notices then."""
+"""Who was overtaken may publish once without knowing of another's records; by their offsets it notices then."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,17 +13,12 @@ def went_on(trace: Sequence[Step], number: int, published: Iterable[Record]) -> 
 
     A worker knows what it found when it claimed, and what it has published itself.
     """
-    read = f"span of {ASSESSMENTS}/{number}"
-    looks = [(step.at_s, step.who, True) for step in trace if step.what == read]
-    publications = {(record.arrived_s, record.by, False) for record in published}
-    n_unknowing: dict[str, int] = {}
-    strangers = set[str]()
-    for at_s, who, looked in sorted([*looks, *publications]):
-        if looked:
-            n_unknowing[who] = 0
-            strangers.discard(who)
-            continue
-        n_unknowing[who] = n_unknowing.get(who, 0) + (who in strangers)
-        if n_unknowing[who] > 1:
-            yield f"I2 {who} goes on behind records on partition {number} that it does not know, at {at_s:.4f}"
-        strangers |= n_unknowing.keys() - {who}
+    looks = [(s.who, s.at_s) for s in trace if s.what == f"span of {ASSESSMENTS}/{number}"]
+    publications = sorted({(record.sent_s, record.arrived_s, record.by) for record in published})
+    unknowing = set[tuple[str, float]]()
+    for sent_s, _, who in publications:
+        looked_s = max((at_s for by, at_s in looks if by == who and at_s <= sent_s), default=0.0)
+        if any(by != who and looked_s < arrived_s < sent_s for _, arrived_s, by in publications):
+            if (who, looked_s) in unknowing:
+                yield f"I2 {who} goes on behind records on partition {number} that it does not know, at {sent_s:.4f}"
+            unknowing.add((who, looked_s))
