@@ -15,6 +15,8 @@ from menshen.shell.logs import logger
 log = logger(__name__)
 TELEMETRY: frozenset[type[Envelope]] = frozenset([Keystroke, Pointer, Location])
 """What comes by the hundred; it alone is shed. A session of which it is missing is judged as one without it."""
+CALM_MS = 10_000
+"""So long after the last event that was shed, a flood is over."""
 _SHED = Observed(shed=True)
 
 
@@ -28,24 +30,28 @@ class Shedding:
 
     def __init__(self, after_ms: int, now_ms: Callable[[], int] = wall_clock_ms) -> None:
         self._after_ms, self._now_ms = after_ms, now_ms
-        self._under_way = False
+        self._last_shed_ms: int | None = None
 
     def of(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
         """Return what is observed of those that are shed, by offset."""
         if not self._after_ms:
             return {}
-        newest_ms = self._now_ms() - self._after_ms
+        now_ms = self._now_ms()
+        newest_ms = now_ms - self._after_ms
         shed = {
             each.record.offset: _SHED
             for each in arrivals
             if each.record.timestamp <= newest_ms and type(each.event) in TELEMETRY
         }
-        self._tell(n_shed=len(shed))
+        self._tell(now_ms, n_shed=len(shed))
         return shed
 
-    def _tell(self, n_shed: int) -> None:
-        if n_shed and not self._under_way:
+    def _tell(self, now_ms: int, n_shed: int) -> None:
+        """Say once that a flood begins, and once that it is over."""
+        if n_shed and self._last_shed_ms is None:
             log.warning("shedding telemetry: more comes than can be judged", older_than_ms=self._after_ms)
-        if self._under_way and not n_shed:
+        if n_shed:
+            self._last_shed_ms = now_ms
+        elif self._last_shed_ms is not None and now_ms - self._last_shed_ms > CALM_MS:
             log.info("no telemetry is shed any more")
-        self._under_way = bool(n_shed)
+            self._last_shed_ms = None

@@ -86,7 +86,9 @@ class Prefork:
             self._run(number)
             status = DRAINED
         except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else BUG
+            status = end.code if isinstance(end.code, int) else BUG if end.code else DRAINED
+        except BaseException:  # nobody above would say it
+            log.critical("a process failed", number=number, exc_info=True)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
