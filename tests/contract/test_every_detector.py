@@ -19,7 +19,7 @@ from menshen.contract.events import FAMILIES
 from menshen.fraud import detectors
 from menshen.fraud.detector import CERTAIN, MAX_STATE_BYTES, Detector, DetectorState, Reading
 from menshen.fraud.detectors import DETECTORS
-from menshen.fraud.sighting import Sighting
+from menshen.fraud.sighting import SHOWING, Sighting
 
 AnyDetector = Detector[Any]
 every_detector = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
@@ -217,3 +217,14 @@ def test_every_detector_file_is_in_the_registry() -> None:
     folder = Path(inspect.getfile(detectors)).parent
     files = {path.stem for path in folder.glob("*/*.py") if "DetectorState" in path.read_text(encoding="utf-8")}
     assert files == {detector.name for detector in DETECTORS}
+
+
+@pytest.mark.parametrize("detector", [d for d in DETECTORS if set(d.listens) - SHOWING], ids=lambda d: d.name)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_counts_weigh_only_at_events_that_are_told_them(detector: AnyDetector, data: st.DataObject) -> None:
+    others = [s for kind in detector.listens if kind not in SHOWING for s in drawn_sightings(kind)]
+    state, sighting = grown(detector, data.draw(histories(detector))), data.draw(st.sampled_from(others))
+    counts = {name: 0 for name in Observed.__struct_fields__ if "subjects" in name}
+    untold = replace(sighting, observed=replace(sighting.observed, **counts))
+    assert detector.step(state, untold) == detector.step(state, sighting)

@@ -6,9 +6,11 @@ from random import Random
 from typing import NamedTuple
 
 from menshen.bench.crowd import Crowd, Customer, Template
+from menshen.contract.events import TYPE_OF
+from menshen.detect.shedding import TELEMETRY
 
 VISITS_AT_ONCE = 400
-TELEMETRY = ("keystroke", "pointer", "location")
+FLOODING = frozenset(TYPE_OF[family] for family in TELEMETRY)
 HOT_SUBJECT, HOT_DEVICE, N_HOT = b"hot-", b"d-hot", 2_000
 """Who logs in on the hot device: so many people, one after the other, again and again."""
 
@@ -50,7 +52,7 @@ def _visit(crowd: Crowd, chance: Random, name: str) -> Iterator[Due]:
 
 def telemetry(crowd: Crowd, *, run: str = "") -> Iterator[Due]:
     """Yield telemetry alone: a flood, as an app that repeats itself sends."""
-    return (due for due in events(crowd, run=run) if due.template.family in TELEMETRY)
+    return (due for due in events(crowd, run=run) if due.template.family in FLOODING)
 
 
 def hot(crowd: Crowd, *, run: str = "") -> Iterator[Due]:

@@ -39,6 +39,7 @@ _BY_FUNCTION = {
     ("detect/loop.py", "Loop.save"): "save",
     ("detect/arrivals.py", "decode"): "decode",
     ("detect/account.py", "tell"): "account",
+    ("shell/redis/journey.py", "Journeys._carry"): "observe",
     ("shell/signing.py", "Signer.headers"): "sign",
     ("fraud/model.py", "Model.score"): "score",
 }

@@ -12,10 +12,10 @@ from typing import Self
 
 from menshen.shell.embedded.servers import HOST, free_port
 from menshen.shell.lifeline import Guarded, ServerError
+from menshen.shell.prefork import RESTART_ME
 
 READY_S = 60.0
 DRAIN_S = 10.0
-RESTART_ME = (70, 75)
 _SERVICES = Path(__file__).parents[2]
 
 

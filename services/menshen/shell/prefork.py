@@ -40,7 +40,8 @@ class Prefork:
         for each in _ENDING:
             signal.signal(each, lambda *_: self._stop())
         for number in range(self._n):
-            self._begin(number)
+            if not self._stopping:
+                self._begin(number)
         while self._numbers:
             pid, ended = os.wait()
             self._ended(self._numbers.pop(pid), os.waitstatus_to_exitcode(ended))
@@ -68,10 +69,14 @@ class Prefork:
     def _begin(self, number: int) -> None:
         # A signal between the fork and the note of it would reach nobody.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-        if (pid := os.fork()) == 0:
-            self._be(number)
-        self._numbers[pid] = number
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        try:
+            if (pid := os.fork()) == 0:
+                self._be(number)
+            self._numbers[pid] = number
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        if self._stopping:
+            self._stop()
 
     def _be(self, number: int) -> Never:
         """Be one of them. It ends as this one does: the kernel closes the pipe also after `kill -9`."""

@@ -10,6 +10,7 @@ from menshen.detect import account, arrivals
 from menshen.detect.loop import Loop
 from menshen.fraud.detectors import DETECTORS
 from menshen.fraud.model import Model
+from menshen.shell.redis.journey import Journeys
 from menshen.shell.signing import Signer
 
 FUNCTIONS = [
@@ -21,6 +22,7 @@ FUNCTIONS = [
     (Loop.save, "save"),
     (arrivals.decode, "decode"),
     (account.tell, "account"),
+    (Journeys._carry, "observe"),
     (Signer.headers, "sign"),
     (Model.score, "score"),
 ]

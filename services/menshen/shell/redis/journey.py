@@ -90,7 +90,10 @@ async def guarded(call: Callable[[], Awaitable[R]]) -> R:
     try:
         return await call()
     except Exception as error:
-        raise told(error) from error
+        outage = told(error)
+        if outage is error:
+            raise
+        raise outage from error
 
 
 def told(error: Exception) -> Exception:
