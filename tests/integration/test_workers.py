@@ -123,10 +123,3 @@ def test_several_workers_that_refuse_to_start_end_as_one_does(detect: Deployment
     broken.write_text("no policy")
     with detect.worker(arguments=["--workers", "2"], policy_file=broken) as both:
         assert both.wait_until_ended(30.0) == REFUSES
-
-
-def test_several_workers_that_are_ended_while_they_start_all_end(detect: Deployment) -> None:
-    with detect.worker(arguments=["--workers", "4"], http_port=0) as several:
-        _until(lambda: bool(_processes_of(several)))
-        several.signal(signal.SIGTERM)
-        several.wait_until_ended()
