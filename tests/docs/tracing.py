@@ -19,8 +19,8 @@ ITEM = re.compile(r"^\d+\. `([\w/.]+)`(?: `([\w.]+)`)?", re.MULTILINE)
 Call = tuple[str, str]
 """A file below services/menshen and a function in it; for a script, its path and nothing."""
 
-SCRIPTS = [("shell/redis/store.py", name) for name in ("Store._call", "Store._call_with_others")]
-"""Who calls a script of Redis, by its name in `script`."""
+SCRIPTS_CALLED = ("shell/redis/store.py", "Store._call")
+"""What calls a script of Redis, by its name in `script`."""
 
 
 class Trace:
@@ -41,7 +41,7 @@ class Trace:
         for caller in () if self.calls else callers(frame):
             self.calls[caller] = None
         self.calls[call] = None
-        if call in SCRIPTS:
+        if call == SCRIPTS_CALLED:
             self.calls[f"shell/redis/lua/{frame.f_locals['script']}.lua", ""] = None
 
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 
 from menshen.shell.embedded.servers import EmbeddedValkey, free_port
 from menshen.shell.errors import Stale, Unavailable
@@ -111,6 +111,24 @@ async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(store
     entries = [Shared("d", f"phone {n}", n, "s") for n in range(40)]
     await redis.script_flush()
     assert await store.observe(entries) == [(1, 1, 1)] * 40
+
+
+async def test_a_server_that_forgets_its_scripts_again_and_again_does_all_that_it_is_asked(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sends = Connection.send_packed_command
+
+    async def forgetting(connection: Connection, *command: Any, **how: Any) -> None:
+        """It has forgotten them, too, whenever it is asked for the second time."""
+        if connection not in redis.connection_pool._in_use_connections:
+            await redis.script_flush()
+        await sends(connection, *command, **how)
+
+    monkeypatch.setattr(Connection, "send_packed_command", forgetting)
+    claim = await store.claim(0)
+    await store.save(claim, 0, Marks(9, 0, 0), {"s": b"blob"})
+    assert (await store.open(moved(claim, 9), 0, Intent(10, 12, b""), ["s"]))[1] == [b"blob"]
+    assert await store.observe([Shared("d", "phone", 1, "s")]) == [(1, 1, 1)]
 
 
 async def test_what_partitions_ask_at_one_moment_travels_together_and_each_gets_its_own_answer(

@@ -8,7 +8,8 @@ from menshen.fraud.detectors import DETECTORS
 BUDGET_US = {
     "fetch": 2.0,
     "decode": 4.5,
-    "observe": 3.5,
+    "redis": 2.5,
+    "observe": 1.0,
     "open": 1.0,
     "step": 5.5,
     "new_device": 0.4,
@@ -39,7 +40,7 @@ _BY_FUNCTION = {
     ("detect/loop.py", "Loop.save"): "save",
     ("detect/arrivals.py", "decode"): "decode",
     ("detect/account.py", "tell"): "account",
-    ("shell/redis/journey.py", "Journeys._carry"): "observe",
+    ("shell/redis/journey.py", "Journeys._carry"): "redis",
     ("shell/signing.py", "Signer.headers"): "sign",
     ("fraud/model.py", "Model.score"): "score",
 }

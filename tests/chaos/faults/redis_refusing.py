@@ -4,6 +4,8 @@ import redis as client
 from tests.chaos.around.processes import until
 from tests.chaos.stage import Figures, Stage
 
+N_FLUSHES = 150
+
 
 def full(stage: Stage) -> Figures:
     """Row 13: at its memory limit it refuses writes; partitions wait, nothing is evicted, all goes on afterwards."""
@@ -22,14 +24,14 @@ def full(stage: Stage) -> Figures:
 
 
 def scripts_flushed(stage: Stage) -> Figures:
-    """Row 16: it forgets its scripts while they are in use."""
+    """Row 16: it forgets its scripts while they are in use, also those that it has just been given again."""
     with stage.fleet.at_work(2) as workers, stage.redis_client() as redis:
-        for _ in range(20):
+        for _ in range(N_FLUSHES):
             redis.script_flush()
-            stage.pause(0.1)
+            stage.pause(0.02)
         stage.judged(100)
         assert [worker.ended() for worker in workers] == [None, None], "a worker ended for want of a script"
-    return {"flushes": 20}
+    return {"flushes": N_FLUSHES}
 
 
 def read_only(stage: Stage) -> Figures:

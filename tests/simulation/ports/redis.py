@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -97,7 +96,6 @@ class SimulatedStore(Store):
         super().__init__(settings)
         self._server, self._carry, self._chance = server, carry, chance
         self._redis = self
-        self._scripts = {name: partial(self._run_script, name) for name in self._scripts}
 
     async def aclose(self) -> None:
         """There is nothing to close."""
@@ -108,13 +106,10 @@ class SimulatedStore(Store):
     async def hget(self, key: str, field: str) -> Any:
         return await self._reach(f"hget {key}", lambda: (self._server.get(key) or {}).get(field))
 
-    def _call_with_others(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
+    def _call(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
         """Call it by itself: where the connection breaks, some of what travels together has been done."""
-        return self._call(script, keys, args)
-
-    async def _run_script(self, name: str, *, keys: list[Any], args: list[Any]) -> Any:
-        what = f"{name} {_text(keys[0])} {args[1:-1] if name == 'observe' else ''}"
-        return await self._reach(what, lambda: self._server.script(name, keys, args))
+        what = f"{script} {_text(keys[0])} {args[1:-1] if script == 'observe' else ''}"
+        return self._reach(what, lambda: self._server.script(script, keys, args))
 
     def _set_key(self, key: str, value: bytes, *, nx: bool) -> Any:
         before = self._server.get(key)

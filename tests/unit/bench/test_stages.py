@@ -22,7 +22,7 @@ FUNCTIONS = [
     (Loop.save, "save"),
     (arrivals.decode, "decode"),
     (account.tell, "account"),
-    (Journeys._carry, "observe"),
+    (Journeys._carry, "redis"),
     (Signer.headers, "sign"),
     (Model.score, "score"),
 ]

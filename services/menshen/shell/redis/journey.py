@@ -34,7 +34,7 @@ class _Call(NamedTuple):
 
 
 class Journeys:
-    """Carries calls of scripts that may be repeated: all that are made before the event loop's next turn, together."""
+    """Carries calls of scripts: all that are made before the event loop's next turn, together. None is repeated."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -70,17 +70,20 @@ class Journeys:
                 call.reply.set_result(reply)
 
     async def _replies(self, calls: list[_Call]) -> list[Any]:
-        replies = await self._together(calls)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
-            for script in {call.script.sha: call.script for call in calls}.values():
-                await self._redis.script_load(script.script)
-            replies = await self._together(calls)
+        replies = await self._together(calls, with_text=False)
+        unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            again = await self._together([calls[at] for at in unknown], with_text=True)
+            for at, reply in zip(unknown, again, strict=True):
+                replies[at] = reply
         return replies
 
-    async def _together(self, calls: Iterable[_Call]) -> list[Any]:
+    async def _together(self, calls: Iterable[_Call], *, with_text: bool) -> list[Any]:
+        """Call scripts by their digests, or by their texts, which a server can never say that it has forgotten."""
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+            for script, keys, args, _ in calls:
+                run, name = (pipeline.eval, str(script.script)) if with_text else (pipeline.evalsha, script.sha)
+                run(name, len(keys), *keys, *args)
             replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies
 

@@ -128,7 +128,7 @@ class Store:
     ) -> tuple[Intent, list[bytes | None]]:
         """Store the intent (or meet the one that is valid) and read the blobs of some subjects, None where unknown."""
         keys = [self._slot(partition), *(self._subject(partition, subject) for subject in subjects)]
-        reply = await self._call_with_others("open", keys, [claim.token, claim.marks.mark, *intent])
+        reply = await self._call("open", keys, [claim.token, claim.marks.mark, *intent])
         if reply[0] != b"OK":
             raise Stale(f"partition {partition}: open")
         return Intent(intent.first, int(reply[1]), reply[2]), reply[3:]
@@ -190,7 +190,7 @@ class Store:
         counts: list[tuple[int, int, int]] = [(0, 0, 0)] * len(entries)
         lasting = SHARED_LIFETIME_MS, self._capacity
         requests = [([*call.numbers], [*lasting, b"".join(call.packed)]) for call in calls.values()]
-        replies = await asyncio.gather(*(self._call_with_others("observe", *each) for each in requests))
+        replies = await asyncio.gather(*(self._call("observe", *each) for each in requests))
         for call, flat in zip(calls.values(), replies, strict=True):
             for at, *three in zip(call.places, flat[::3], flat[1::3], flat[2::3], strict=True):
                 counts[at] = (three[0], three[1], three[2])
@@ -215,10 +215,7 @@ class Store:
         if found := _RUN_ID.search(await connection.read_response()):
             self.run = found[1].decode()
 
-    async def _call(self, script: str, keys: list[Any], args: list[Any]) -> Any:
-        return await guarded(lambda: self._scripts[script](keys=keys, args=args))
-
-    def _call_with_others(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
+    def _call(self, script: str, keys: list[Any], args: list[Any]) -> Awaitable[Any]:
         return self._journeys.call(self._scripts[script], keys, args)
 
     def _slot(self, partition: int) -> str:
