@@ -61,6 +61,9 @@ def _options() -> argparse.ArgumentParser:
         "--rates", default="1000,2000,5000,10000,20000", help="open loop, events/s (default %(default)s)"
     )
     options.add_argument("--seconds", type=float, default=20.0, help="at each rate (default %(default)s)")
+    options.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="open loop and pressure, processes (default %(default)s)"
+    )
     options.add_argument("--pressure", action="store_true", help="a flood of telemetry, a hot device; who is held up?")
     options.add_argument("--growth", default="", help="numbers of subjects, such as 1000,100000,1000000 (default none)")
     options.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -70,7 +73,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": machine(), "seed": given.seed}
+    found: dict[str, Any] = {"machine": machine(), "seed": given.seed, "workers": given.workers}
     say("living some lives")
     rules = rules_as_shipped()
     crowd = Crowd(given.subjects, rules, seed=given.seed)
@@ -82,10 +85,11 @@ def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str
                 found["rows"] = _rows(house, names, given)
         if rates := [float(rate) for rate in given.rates.split(",") if rate]:
             with House(folder / "waits", crowd, say) as house:
-                found["waits"] = latency.menshen(house, "waits", [Load(rate) for rate in rates], given.seconds)
+                loads = [Load(rate) for rate in rates]
+                found["waits"] = latency.menshen(house, "waits", loads, given.seconds, given.workers)
         if given.pressure:
             with House(folder / "pressure", crowd, say) as house:
-                found["pressure"] = pressure.measured(house, given.seconds)
+                found["pressure"] = pressure.measured(house, given.seconds, given.workers)
         if sizes := [int(size) for size in given.growth.split(",") if size]:
             crowds = [Crowd(size, rules, seed=given.seed) for size in sizes]
             found["growth"] = growth.grown(folder, crowds, given.events, given.seed, say)

@@ -48,14 +48,16 @@ class Waited(NamedTuple):
     told: Told
 
 
-def menshen(house: House, name: str, loads: Sequence[Load], seconds: float, **settings: object) -> list[Figures]:
-    """Send each load to one worker as shipped, which goes on from one to the next."""
+def menshen(
+    house: House, name: str, loads: Sequence[Load], seconds: float, n_workers: int, **settings: object
+) -> list[Figures]:
+    """Send each load to workers as shipped, which go on from one to the next."""
     crowd = house.folder / f"{name}.pickle"
     crowd.write_bytes(pickle.dumps(house.crowd))
     assert house.kafka.pid
     with house.valkey(name) as valkey:
         deployment = house.deployment(valkey, name)
-        with deployment.worker(log_level="warning", **settings) as worker:
+        with deployment.worker(log_level="warning", arguments=["--workers", str(n_workers)], **settings) as worker:
             worker.wait_until_ready()
             house.say("warming up: the broker's Java compiles what it does often")
             _send(house, WARM_UP, WARM_UP_S, str(crowd))

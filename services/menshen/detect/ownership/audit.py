@@ -128,8 +128,7 @@ class _Recount:
             sighting = Sighting(arrival.event, record.offset, record.timestamp, arrival.content_crc, seen)
             try:
                 outcome = step(self._subjects[name], sighting, self._rules)
-            except Exception:  # noqa: BLE001  # the loop has met it too: it waits for a release, or is a dead letter by now
-                del self._subjects[name]
+            except Exception:  # noqa: BLE001  # the owner, who is behind it, has met it too: it is a dead letter by now
                 return
             self._n_events += 1
             if outcome.assessment:
