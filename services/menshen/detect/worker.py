@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -98,8 +99,7 @@ class Worker:
         """Claim what waits, fetch, judge what came, save what is due."""
         for number in list(self.waiting):
             await self._claim(number)
-        most = self._settings.batch_max * max(1, len(self._owned))
-        fetched = await self._consumer.getmany(timeout_ms=100, max_records=most)
+        fetched = await self._fetch()
         self.polled_at_s = _now_s()
         async with self._busy:
             for where, records in fetched.items():
@@ -107,6 +107,15 @@ class Worker:
                     owned.waiting += [r for r in records if r.offset >= owned.position]
             await self._work_on_all()
         metrics.SUBJECTS.set(sum(len(owned.subjects) for owned in self._owned.values()))
+
+    async def _fetch(self) -> dict[TopicPartition, list[Any]]:
+        """Take at most a batch of each partition: the client alone would empty the first before it gave of the next."""
+        most = self._settings.batch_max
+        fetched = dict(await self._consumer.getmany(timeout_ms=100, max_records=most))
+        if sum(map(len, fetched.values())) == most:
+            for number in self._owned.keys() - {where.partition for where in fetched}:
+                fetched |= await self._consumer.getmany(TopicPartition(EVENTS, number), timeout_ms=0, max_records=most)
+        return fetched
 
     async def _work_on_all(self) -> None:
         """Work on the partitions side by side: while one waits for Redis or Kafka, the next is judged.

@@ -1,7 +1,7 @@
 """The consumer group: who is in it, what falls to whom, and the consumer that is told."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from random import Random
 from typing import Any
@@ -198,13 +198,15 @@ class SimulatedConsumer:
     def partitions_for_topic(self, topic: str) -> set[int]:
         return set(range(N_PARTITIONS))
 
-    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[Record]]:
         loop = asyncio.get_running_loop()
         while self._reassigning:
             self._changed.clear()
             await self._changed.wait()
         until_s = loop.time() + timeout_ms / 1000
-        while not (found := self._fetched(max_records)) and (left_s := until_s - loop.time()) > 0:
+        while not (found := self._fetched(partitions, max_records)) and (left_s := until_s - loop.time()) > 0:
             self._changed.clear()
             timer = loop.call_later(left_s, self._changed.set)
             await self._changed.wait()
@@ -230,9 +232,11 @@ class SimulatedConsumer:
             raise IllegalStateError(f"{places} are not assigned")
         return numbers
 
-    def _fetched(self, max_records: int) -> dict[TopicPartition, list[Record]]:
+    def _fetched(self, of: Sequence[TopicPartition], max_records: int) -> dict[TopicPartition, list[Record]]:
         found: dict[TopicPartition, list[Record]] = {}
         numbers = [] if self._reassigning else sorted(self._positions.keys() - self._paused)
+        if of:
+            numbers = sorted({where.partition for where in of} & {*numbers})
         for number in self._chance.sample(numbers, len(numbers)):
             stretch = self._topics.of(EVENTS, number)
             if not stretch.first <= self._positions[number] <= stretch.end:
