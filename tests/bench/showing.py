@@ -40,12 +40,17 @@ def tables(found: Found, console: Console) -> None:
     )
     if rows := found.get("rows"):
         console.print(_rows(rows))
+    by_workers = _worker_count(found["workers"])
     if waits := found.get("waits"):
-        console.print(_waits("Open loop", waits, [f"{at['rate']:,.0f}" for at in waits]))
+        console.print(_waits(f"Open loop, {by_workers}", waits, [f"{at['rate']:,.0f}" for at in waits]))
     if pressure := found.get("pressure"):
-        console.print(_waits("Under pressure", list(pressure.values()), list(pressure)))
+        console.print(_waits(f"Under pressure, {by_workers}", list(pressure.values()), list(pressure)))
     if growth := found.get("growth"):
         console.print(_growth(growth))
+
+
+def _worker_count(n_workers: int) -> str:
+    return f"{n_workers} worker{'s' if n_workers > 1 else ''}"
 
 
 def _rows(rows: Found) -> Table:
@@ -89,7 +94,7 @@ def pictures(found: Found, folder: Path) -> None:
     """Draw what was measured into a folder, as SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     if waits := found.get("waits"):
-        _drawn(folder / "waits.svg", lambda axes: _waits_by_load(axes, waits))
+        _drawn(folder / "waits.svg", lambda axes: _waits_by_load(axes, waits, found["workers"]))
     if growth := found.get("growth"):
         _drawn(folder / "growth.svg", lambda axes: _cost_by_size(axes, growth))
 
@@ -105,19 +110,19 @@ def _drawn(file: Path, draw: Callable[[Axes], None]) -> None:
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
 
 
-def _waits_by_load(axes: Axes, waits: Sequence[Found]) -> None:
+def _waits_by_load(axes: Axes, waits: Sequence[Found], n_workers: int) -> None:
     rates = [at["rate"] for at in waits]
     for key, label in zip(WAITS[:3], ("p50", "p99", "p99.9"), strict=True):
         axes.plot(rates, [at[key] for at in waits], marker="o", label=label)
     axes.plot(rates, [at["checkpoint"]["p99_ms"] for at in waits], marker="s", linestyle="--", label="checkpoints, p99")
     axes.set(xscale="log", yscale="log", xlabel="events a second, open loop", ylabel="ms from append to record")
-    axes.set_title("menshen detect, one worker: how long a record takes")
+    axes.set_title(f"menshen detect, {_worker_count(n_workers)}: how long a record takes")
 
 
 def _cost_by_size(axes: Axes, growth: Sequence[Found]) -> None:
     for workers in sorted({row["workers"] for row in growth}):
         rows = [row for row in growth if row["workers"] == workers]
-        label = f"{workers} worker{'s' if workers > 1 else ''}"
+        label = _worker_count(workers)
         axes.plot([row["subjects"] for row in rows], [row["worker_cpu_us"] for row in rows], marker="o", label=label)
     axes.set(xscale="log", xlabel="subjects", ylabel="us of CPU an event", ylim=(0, None))
     axes.set_title("menshen detect: what an event costs")
