@@ -129,6 +129,17 @@ MUTATIONS: Mapping[str, Mutation] = {
         (Cut(Worker._work, 'self._forget(owned, f"stale: {stale}")', "self._owned.pop(owned.number, None)"),),
         red_at=2,
     ),
+    "two_drives": Mutation(
+        "a partition is claimed again while it is still worked on",
+        "zombies",
+        (Cut(Worker._claim, "(before and not before.done())", "False"),),
+    ),
+    "unlocked": Mutation(
+        "a partition that is given away is saved amid a batch",
+        "zombies",
+        (Cut(Worker._drive, "async with owned.busy:", "if True:"),),
+        red_at=25,
+    ),
     "fenced_publishes": Mutation(
         "a refused owner publishes its batch all the same",
         "zombies",

@@ -4,6 +4,7 @@ Nothing is stepped or published that `open` did not allow; nothing is saved that
 is byte-identical, because what was observed is stored with the intent before the step, and with the record after it.
 """
 
+import asyncio
 from typing import NamedTuple
 
 import msgspec
@@ -30,6 +31,8 @@ from menshen.shell.redis.store import Intent, Store
 from menshen.shell.signing import Signer
 
 log = logger(__name__)
+EVENTS_AT_A_STRETCH = 32
+"""So many are judged before whatever else is ready has its turn: answers, heartbeats, records of other partitions."""
 _OTHER_CONTENT = "the event_id was seen before with another content"
 _NOTHING = Observed()
 _OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
@@ -61,6 +64,7 @@ class Loop:
     def __init__(self, rulebook: Rulebook, ports: Ports, shedding: Shedding) -> None:
         self._rulebook, self._shedding = rulebook, shedding
         self._store, self._publisher, self._signer, self._geo = ports
+        self._turn = asyncio.Lock()
 
     async def blame(self, owned: Partition, failed: StepFailed) -> None:
         """Leave word of the event that cannot be stepped; the third time it goes to the dead letters."""
@@ -76,8 +80,9 @@ class Loop:
             observed = await self._observe(batch, owned)
         with stopwatch.stage("open"):
             observed = await self._open(batch, owned, observed)
-        with stopwatch.stage("step"):
-            judged = self._step(batch, owned, observed)
+        async with self._turn:
+            with stopwatch.stage("step"):
+                judged = await self._step(batch, owned, observed)
         with stopwatch.stage("publish"):
             published = await self._publish(batch, owned, judged)
         self._remember(batch, owned, judged)
@@ -129,10 +134,15 @@ class Loop:
             raise Stale(f"partition {owned.number}: the stored intent ends at {valid.last}, the batch at {batch.last}")
         return _OBSERVED.decode(valid.observed) | _from_journal(batch, owned)
 
-    def _step(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> list[Judged]:
-        """Judge the events in the order of the log, so that one subject's second event meets its first."""
+    async def _step(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> list[Judged]:
+        """Judge the events in the order of the log, so that one subject's second event meets its first.
+
+        Partitions take turns: while one is judged, the records of the one before are on their way.
+        """
         judged, changed, rules = list[Judged](), dict[str, Subject](), self._rulebook.current
         for arrival in batch.arrivals:
+            if len(judged) % EVENTS_AT_A_STRETCH == EVENTS_AT_A_STRETCH - 1:
+                await asyncio.sleep(0)
             name, offset = arrival.event.subject_id, arrival.record.offset
             seen = observed.get(offset, _NOTHING)
             sighting = Sighting(arrival.event, offset, arrival.record.timestamp, arrival.content_crc, seen)

@@ -21,11 +21,14 @@ from menshen.shell.settings import DetectSettings
 log = logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 GAP_PAUSE_S = 30.0
+ROUND_S, SILENCE_S = 0.1, 5.0
+NOTHING = TopicPartition(EVENTS, -1)
+"""No partition, to be asked for: a client that nobody asks leaves the group, and keeps to itself what went wrong."""
 COMMIT_S, LEAVE_S = 1.0, 3.0
 
 
 class Worker:
-    """Fetches, claims, and drives the loop over each partition; waits out what is expected to pass.
+    """Claims partitions, and drives the loop over each in a task of its own; waits out what is expected to pass.
 
     `waiting` are partitions that the group gave to this worker and that it has not claimed, with the reason why not.
     """
@@ -33,13 +36,12 @@ class Worker:
     def __init__(self, settings: DetectSettings, consumer: AIOKafkaConsumer, loop: Loop, takeover: Takeover) -> None:
         self._settings, self._consumer, self._loop, self._takeover = settings, consumer, loop, takeover
         self._owned: dict[int, Partition] = {}
+        self._drives: dict[int, asyncio.Task[None]] = {}
         self.waiting: dict[int, str] = {}
         self._not_before_s: dict[int, float] = {}
         self._pause_s: dict[int, float] = {}
         self._saved_at_s: dict[int, float] = {}
-        self._busy = asyncio.Lock()
         self._stopping = False
-        self.polled_at_s = 0.0
         self.poison = PoisonWatch(settings)
 
     def owned(self) -> list[Partition]:
@@ -53,10 +55,12 @@ class Worker:
         """
         await self._join()
         try:
-            while not (self._stopping or self.poison.flooded):
-                await self._round()
-            async with self._busy:
-                await self._let_go(list(self._owned))
+            try:
+                while not self._ends:
+                    await self._round()
+            finally:
+                await self._end_drives()
+            await self._let_go(list(self._owned))
         finally:
             with contextlib.suppress(KafkaError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._consumer.stop(), LEAVE_S)
@@ -70,8 +74,9 @@ class Worker:
         """Answer None if every partition that is ours is claimed and the loop turns, else what is wrong."""
         if self.waiting:
             return "; ".join(f"partition {p}: {why}" for p, why in sorted(self.waiting.items()))
-        if _now_s() - self.polled_at_s > 5.0:
-            return "the worker has not polled for 5 s"
+        silent = [n for n, owned in sorted(self._owned.items()) if _now_s() - owned.polled_at_s > SILENCE_S]
+        if silent:
+            return f"not polled for {SILENCE_S:g} s: {', '.join(f'partition {number}' for number in silent)}"
         return None if self._owned else "no partition is assigned"
 
     async def broker_answers(self) -> str | None:
@@ -95,35 +100,45 @@ class Worker:
                 await asyncio.sleep(1.0)
         self._consumer.subscribe([EVENTS], listener=Membership(self._consumer, self._assigned, self._revoked))
 
+    @property
+    def _ends(self) -> bool:
+        return self._stopping or self.poison.flooded
+
     async def _round(self) -> None:
-        """Claim what waits, fetch, judge what came, save what is due."""
+        """Claim what waits; what is claimed is driven meanwhile."""
         for number in list(self.waiting):
             await self._claim(number)
-        fetched = await self._fetch()
-        self.polled_at_s = _now_s()
-        async with self._busy:
-            for where, records in fetched.items():
-                if owned := self._owned.get(where.partition):
-                    owned.waiting += [r for r in records if r.offset >= owned.position]
-            await self._work_on_all()
+        await self._consumer.getmany(NOTHING, timeout_ms=0, max_records=1)
+        await asyncio.sleep(ROUND_S)
         metrics.SUBJECTS.set(sum(len(owned.subjects) for owned in self._owned.values()))
 
-    async def _fetch(self) -> dict[TopicPartition, list[Any]]:
-        """Take at most a batch of each partition: the client alone would empty the first before it gave of the next."""
-        most = self._settings.batch_max
-        fetched = dict(await self._consumer.getmany(timeout_ms=100, max_records=most))
-        if sum(map(len, fetched.values())) == most:
-            for number in self._owned.keys() - {where.partition for where in fetched}:
-                fetched |= await self._consumer.getmany(TopicPartition(EVENTS, number), timeout_ms=0, max_records=most)
-        return fetched
+    async def _drive(self, owned: Partition) -> None:
+        """Judge what comes on one partition, until it is given away: while it waits, others are judged.
 
-    async def _work_on_all(self) -> None:
-        """Work on the partitions side by side: while one waits for Redis or Kafka, the next is judged.
-
-        Where one fails, the others end what they have in hand first.
+        What is unexpected ends the worker: the others end what they have in hand first. Nobody saves what failed.
         """
-        done = await asyncio.gather(*map(self._work, list(self._owned.values())), return_exceptions=True)
-        for failure in filter(None, done):
+        try:
+            while self._owned.get(owned.number) is owned and not self._ends:
+                fetched = await self._fetch(owned.number)
+                owned.polled_at_s = _now_s()
+                async with owned.busy:
+                    if self._owned.get(owned.number) is owned:
+                        owned.waiting += [record for record in fetched if record.offset >= owned.position]
+                        await self._work(owned)
+        except Exception:
+            self._owned.pop(owned.number, None)
+            self._stopping = True
+            raise
+
+    async def _fetch(self, number: int) -> list[Any]:
+        where = TopicPartition(EVENTS, number)
+        fetched = await self._consumer.getmany(where, timeout_ms=100, max_records=self._settings.batch_max)
+        return list(fetched.get(where, ()))
+
+    async def _end_drives(self) -> None:
+        """Let each end what it has in hand; raise what one of them met."""
+        self._stopping = True
+        for failure in filter(None, await asyncio.gather(*self._drives.values(), return_exceptions=True)):
             raise failure
 
     async def _work(self, owned: Partition) -> None:
@@ -162,7 +177,9 @@ class Worker:
                 await self._consumer.commit({TopicPartition(EVENTS, owned.number): owned.position for owned in saved})
 
     async def _claim(self, number: int) -> None:
-        if _now_s() < self._not_before_s.get(number, 0.0):
+        """Become the owner of a partition, if it is time and nobody here works on it any more, and drive it."""
+        before = self._drives.get(number)
+        if self._ends or (before and not before.done()) or _now_s() < self._not_before_s.get(number, 0.0):
             return
         where = TopicPartition(EVENTS, number)
         try:
@@ -182,6 +199,8 @@ class Worker:
             self._consumer.resume(where)
             self._owned[number], self._saved_at_s[number] = owned, _now_s() - self._head_start_s(number)
             self.waiting.pop(number)
+            owned.polled_at_s = _now_s()
+            self._drives[number] = asyncio.create_task(self._drive(owned))
         self._count_partitions()
 
     def _head_start_s(self, number: int) -> float:
@@ -228,7 +247,7 @@ class Worker:
     async def _revoked(self, numbers: list[int]) -> None:
         """Save in good order if that is quick; if it is not, the next owner finds everything in the journal."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.session_timeout_ms / 2000), self._busy:
+            async with asyncio.timeout(self._settings.session_timeout_ms / 2000):
                 await self._let_go(numbers)
         for number in numbers:
             self._owned.pop(number, None)
@@ -238,9 +257,13 @@ class Worker:
     async def _let_go(self, numbers: list[int]) -> None:
         saved = list[Partition]()
         for owned in [self._owned[n] for n in numbers if n in self._owned]:
-            with contextlib.suppress(Unavailable, Stale):
-                await self._loop.save(owned)
-                saved.append(owned)
+            async with owned.busy:
+                # Not if the batch in hand failed meanwhile: what is in memory then does not say how far it is.
+                if self._owned.get(owned.number) is owned:
+                    with contextlib.suppress(Unavailable, Stale):
+                        await self._loop.save(owned)
+                        saved.append(owned)
+                    del self._owned[owned.number]
         if saved:
             await self._commit(*saved)
 

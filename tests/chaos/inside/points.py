@@ -44,10 +44,10 @@ def watch(passed: Passed) -> None:
     _around(Store, "open", "open", passed)
     _around(Store, "save", "save", passed)
     _around(Store, "claim", "claim", passed)
+    _around(Loop, "_step", "step", passed)
     _around(AIOKafkaConsumer, "commit", "commit", passed)
     for topic, name in ((ASSESSMENTS, "assessments"), (VERDICTS, "verdicts")):
         _around(Publisher, "publish", name, passed, functools.partial(_goes_out, topic))
-    _after_the_step(passed)
     _amid_the_journal(passed)
 
 
@@ -68,18 +68,6 @@ def _around(owner: type, method: str, point: str, passed: Passed, concerned: Con
 
 def _goes_out(topic: str, _: Publisher, to: str, __: int, records: object) -> bool:
     return to == topic and bool(records)
-
-
-def _after_the_step(passed: Passed) -> None:
-    original = Loop._step
-
-    @functools.wraps(original)
-    def trapped(*args: Any) -> Any:
-        judged = original(*args)
-        passed("step.after")
-        return judged
-
-    Loop._step = trapped  # type: ignore[method-assign]
 
 
 def _amid_the_journal(passed: Passed) -> None:

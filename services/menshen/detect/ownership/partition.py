@@ -1,5 +1,6 @@
 """One partition that this worker owns: everything that is forgotten when it loses it."""
 
+import asyncio
 import itertools
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ class Partition:
     `position` is the offset of the next event to judge, `quarantined` that of one that shall not be stepped again.
     `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that
     Redis has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond
-    the mark, by subject and event id, and by verdict id.
+    the mark, by subject and event id, and by verdict id. Whoever judges or saves holds `busy`. `waiting` are records
+    that were fetched, at last when `polled_at_s` says on the event loop's clock.
     """
 
     def __init__(self, number: int, claim: Claim) -> None:
@@ -51,6 +53,8 @@ class Partition:
         self.published_end = claim.marks.vmark
         self.answered_end = claim.marks.wmark
         self.waiting: list[Any] = []
+        self.busy = asyncio.Lock()
+        self.polled_at_s = 0.0
 
     @property
     def unsaved(self) -> bool:
