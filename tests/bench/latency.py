@@ -29,7 +29,13 @@ class Load(NamedTuple):
     beside_rate: float = 0.0
 
 
-WARM_UP, WARM_UP_S = Load(2_000), 30.0
+WARM_UP, WARM_UP_S = Load(5_000), 60.0
+
+
+class Passed(Struct):
+    """Whether telemetry was passed over."""
+
+    shed: bool = False
 
 
 class Told(Struct):
@@ -38,6 +44,7 @@ class Told(Struct):
     event_type: str
     appended_ms: int
     subject_id: str
+    observed: Passed
 
 
 class Waited(NamedTuple):
@@ -87,6 +94,7 @@ def _under(house: House, load: Load, seconds: float, pids: dict[str, int], crowd
         "records": len(records),
         **percentiles(others),
         "checkpoint": percentiles(asked) if asked else {},
+        "shed_share": round(sum(one.told.observed.shed for one in measured) / len(measured), 3),
         **{name: value for name, value in between(begin, end).items() if name.endswith("_us")},
         "settled_s": settled_s,
         "generator_behind_ms": sent["behind_ms"],
@@ -125,7 +133,7 @@ def _records(house: House, since: dict[int, int]) -> Iterator[Waited]:
     reader.assign([TopicPartition(ASSESSMENTS, p, offset) for p, offset in since.items()])
     decoder = msgspec.json.Decoder(Told)
     while n_left > 0:
-        for record in reader.consume(10_000, READ_S):
+        for record in reader.consume(min(n_left, 10_000), READ_S):
             assert record.error() is None
             told = decoder.decode(record.value())
             yield Waited(told.appended_ms, record.timestamp()[1] - told.appended_ms, told)

@@ -26,18 +26,25 @@ WAITS = ("p50_ms", "p99_ms", "p99_9_ms", "max_ms")
 
 
 def machine() -> dict[str, Any]:
-    """Return what a figure depends on: the processor, how many there are, how busy they were before."""
+    """Return what a figure depends on: the processor, how many there are, how busy they were before, and whether the
+    kernel shares them out by session (a thread that could run then waits up to 250 ms where all are busy).
+    """
     cpuinfo = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-    load = os.getloadavg()[0]
-    return {"cpu": (names or [platform.machine()])[0], "cores": os.cpu_count(), "load_before": round(load, 2)}
+    autogroup = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return {
+        "cpu": (names or [platform.machine()])[0],
+        "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "autogroup": autogroup.exists() and autogroup.read_text().strip() == "1",
+    }
 
 
 def tables(found: Found, console: Console) -> None:
     """Print what was measured."""
-    console.print(
-        f"{found['machine']['cores']} x {found['machine']['cpu']}, load before {found['machine']['load_before']}"
-    )
+    on = found["machine"]
+    autogroups = "CPU shared out by session (autogroup)" if on["autogroup"] else "no autogroup"
+    console.print(f"{on['cores']} x {on['cpu']}, load before {on['load_before']}, {autogroups}")
     if rows := found.get("rows"):
         console.print(_rows(rows))
     by_workers = _worker_count(found["workers"])
@@ -68,13 +75,26 @@ def _rows(rows: Found) -> Table:
 
 def _waits(what: str, waits: Sequence[Found], names: Sequence[str]) -> Table:
     table = Table(title=f"{what}: ms from an event's append to its record's, and for checkpoints alone")
-    titles = ("", "p50", "p99", "p99.9", "max", "checkpoint p99", "p99.9", "CPU us/event", "generator behind ms")
+    titles = (
+        "",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "checkpoint p99",
+        "p99.9",
+        "CPU us/event",
+        "shed",
+        "generator behind ms",
+    )
     for title in titles:
         table.add_column(title, justify="right")
     for name, at in zip(names, waits, strict=True):
         asked = at["checkpoint"]
         told = [f"{at[key]:,.0f}" for key in WAITS] + [f"{asked[key]:,.0f}" for key in WAITS[1:3]]
-        table.add_row(name, *told, f"{at['worker_cpu_us']:.1f}", f"{at['generator_behind_ms']:.0f}")
+        table.add_row(
+            name, *told, f"{at['worker_cpu_us']:.1f}", f"{at['shed_share']:.0%}", f"{at['generator_behind_ms']:.0f}"
+        )
     return table
 
 

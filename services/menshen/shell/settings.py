@@ -73,7 +73,7 @@ class ProcessSettings(KafkaSettings):
     group_id: str = Field(..., min_length=1, description="consumer group")
     instance_id: str | None = Field(None, description="static membership: a name that outlives a restart")
     session_timeout_ms: int = Field(6000, ge=6000, le=60_000, description="silence after which others take over, ms")
-    fetch_wait_ms: int = Field(5, ge=1, le=1000, description="how long a fetch waits for more, ms")
+    fetch_wait_ms: int = Field(10, ge=1, le=1000, description="how long a fetch waits for more, ms")
     http_host: str = Field("127.0.0.1", min_length=1, description="address of /livez, /readyz and /metrics")
     http_port: int = Field(..., ge=0, le=65_535, description="port of these; 0 takes a free one")
     log_format: Literal["json", "console"] = Field("json", description="how log lines are written")
