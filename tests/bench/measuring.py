@@ -21,9 +21,12 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the seconds of CPU, user and system, that a process and its children have used, all threads together."""
+    """Return the seconds of CPU, user and system, that a process and its children have used, all threads together.
+
+    A child that has ended counts with its parent, so that the figure never falls.
+    """
     stats = [Path(f"/proc/{each}/stat").read_text().rpartition(") ")[2].split() for each in family(pid)]
-    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / _TICKS_A_S
+    return sum(sum(map(int, fields[11:15])) for fields in stats) / _TICKS_A_S
 
 
 def rss_mb(pid: int) -> int:
