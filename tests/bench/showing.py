@@ -45,6 +45,8 @@ def tables(found: Found, console: Console) -> None:
     on = found["machine"]
     autogroups = "CPU shared out by session (autogroup)" if on["autogroup"] else "no autogroup"
     console.print(f"{on['cores']} x {on['cpu']}, load before {on['load_before']}, {autogroups}")
+    if state := found.get("state_bytes"):
+        console.print(f"a subject's state: {state['median']:,} bytes at the median, {state['largest']:,} at the most")
     if rows := found.get("rows"):
         console.print(_rows(rows))
     by_workers = _worker_count(found["workers"])
@@ -75,26 +77,15 @@ def _rows(rows: Found) -> Table:
 
 def _waits(what: str, waits: Sequence[Found], names: Sequence[str]) -> Table:
     table = Table(title=f"{what}: ms from an event's append to its record's, and for checkpoints alone")
-    titles = (
-        "",
-        "p50",
-        "p99",
-        "p99.9",
-        "max",
-        "checkpoint p99",
-        "p99.9",
-        "CPU us/event",
-        "shed",
-        "generator behind ms",
-    )
-    for title in titles:
+    titles = ("", "p50", "p99", "p99.9", "max", "checkpoint p99", "p99.9", "CPU us/event", "Kafka", "Redis")
+    for title in (*titles, "records", "shed", "generator behind ms"):
         table.add_column(title, justify="right")
     for name, at in zip(names, waits, strict=True):
         asked = at["checkpoint"]
         told = [f"{at[key]:,.0f}" for key in WAITS] + [f"{asked[key]:,.0f}" for key in WAITS[1:3]]
-        table.add_row(
-            name, *told, f"{at['worker_cpu_us']:.1f}", f"{at['shed_share']:.0%}", f"{at['generator_behind_ms']:.0f}"
-        )
+        told += [format(at[f"{who}_cpu_us"], ".1f") for who in ("worker", "kafka", "redis")]
+        told += [f"{at['records']:,}", f"{at['shed_share']:.0%}", f"{at['generator_behind_ms']:.0f}"]
+        table.add_row(name, *told)
     return table
 
 
