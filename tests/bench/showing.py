@@ -27,7 +27,7 @@ WAITS = ("p50_ms", "p99_ms", "p99_9_ms", "max_ms")
 
 def machine() -> dict[str, Any]:
     """Return what a figure depends on: the processor, how many there are, how busy they were before, and whether the
-    kernel shares them out by session (a thread that could run then waits up to 250 ms where all are busy).
+    kernel shares them out by session, which lengthens the longest waits (`docs/performance.md`).
     """
     cpuinfo = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
