@@ -123,7 +123,7 @@ class Loop:
 
     async def _open(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> dict[int, Observed]:
         """Store the intent, read the subjects that are not in memory, and return what is valid as observed."""
-        unread = sorted({a.event.subject_id for a in batch.arrivals} - owned.subjects.keys())
+        unread = sorted({a.event.subject_id for a in batch.arrivals if a.event.subject_id not in owned.subjects})
         intent = Intent(batch.first, batch.last, msgspec.msgpack.encode(observed))
         valid, blobs = await self._store.open(owned.claim, owned.number, intent, unread)
         for name, blob in zip(unread, blobs, strict=True):
