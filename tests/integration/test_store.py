@@ -140,8 +140,8 @@ async def test_what_partitions_ask_at_one_moment_travels_together_and_each_gets_
     stale = claims[5]._replace(token="another's")
     await store.open(claims[0], 0, Intent(0, 0, b""), [])  # from now on the server knows the script
     journeys = list[bool]()
-    departs = store._redis.pipeline
-    monkeypatch.setattr(store._redis, "pipeline", lambda **how: journeys.append(True) or departs(**how))
+    departs = Connection.send_packed_command
+    monkeypatch.setattr(Connection, "send_packed_command", lambda *sent: journeys.append(True) or departs(*sent))
     asked = [store.open(claim, n, Intent(1, n + 1, b""), ["s"]) for n, claim in enumerate([*claims[:5], stale])]
     *opened, refused = await asyncio.gather(*asked, return_exceptions=True)
     assert [blobs for _, blobs in opened] == [[None], [None], [None], [None], [b"blob"]]

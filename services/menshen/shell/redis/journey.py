@@ -4,10 +4,12 @@ Partitions are judged side by side, so that their calls meet here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import hiredis
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.commands.core import AsyncScript
 from redis.exceptions import (
     BusyLoadingError,
@@ -23,6 +25,7 @@ from menshen.shell.errors import Unavailable
 
 _WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 _WAIT_FOR_TEXTS = ("MISCONF", "LOADING", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
+CALL_TIMEOUT_S = 5.0
 R = TypeVar("R")
 
 
@@ -34,10 +37,15 @@ class _Call(NamedTuple):
 
 
 class Journeys:
-    """Carries calls of scripts: all that are made before the event loop's next turn, together. None is repeated."""
+    """Carries calls of scripts: all that are made before the event loop's next turn, together. None is repeated.
+
+    They go by connections of their own from the client's pool, kept from one journey to the next: the client's
+    pipelines cost twice what the journey does.
+    """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._pool = redis.connection_pool
+        self._idle: list[AbstractConnection] = []
         self._waiting: list[_Call] = []
         self._under_way = set[asyncio.Task[None]]()
 
@@ -78,20 +86,44 @@ class Journeys:
                 replies[at] = reply
         return replies
 
-    async def _together(self, calls: Iterable[_Call], *, with_text: bool) -> list[Any]:
-        """Call scripts by their digests, or by their texts, which a server can never say that it has forgotten."""
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for script, keys, args, _ in calls:
-                run, name = (pipeline.eval, str(script.script)) if with_text else (pipeline.evalsha, script.sha)
-                run(name, len(keys), *keys, *args)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return replies
+    async def _together(self, calls: Sequence[_Call], *, with_text: bool) -> list[Any]:
+        """Call scripts by their digests, or by their texts, which a server can never say that it has forgotten.
+
+        A connection that something went wrong on may hold answers that nobody waits for any more, so it is made anew.
+        """
+        packed = b"".join(_packed(call, with_text=with_text) for call in calls)
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            connection = self._idle.pop() if self._idle else await self._pool.get_connection()
+            try:
+                await self._pool.ensure_connection(connection)
+                await connection.send_packed_command(packed)
+                return [await _reply(connection) for _ in calls]
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            finally:
+                self._idle.append(connection)
+
+
+def _packed(call: _Call, *, with_text: bool) -> bytes:
+    name, script = ("EVAL", str(call.script.script)) if with_text else ("EVALSHA", call.script.sha)
+    packed: bytes = hiredis.pack_command((name, script, len(call.keys), *call.keys, *call.args))
+    return packed
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    """Return a reply, also one that says what is wrong with its call: others come behind it."""
+    try:
+        return await connection.read_response()
+    except ResponseError as refusal:
+        return refusal
 
 
 async def guarded(call: Callable[[], Awaitable[R]]) -> R:
-    """Await a call, and tell an outage, which passes, from a mistake, which does not."""
+    """Await a call, not for ever, and tell an outage, which passes, from a mistake, which does not."""
     try:
-        return await call()
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            return await call()
     except Exception as error:
         outage = told(error)
         if outage is error:

@@ -14,13 +14,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from menshen.shell.errors import Stale, Unavailable
-from menshen.shell.redis.journey import Journeys, guarded
+from menshen.shell.redis.journey import CALL_TIMEOUT_S, Journeys, guarded
 from menshen.shell.redis.pseudonyms import Pseudonyms
 from menshen.shell.settings import DetectSettings
 
 DAY_MS = 86_400_000
 SHARED_LIFETIME_MS = 31 * DAY_MS
-CALL_TIMEOUT_S = 5.0
 NOWHERE = -1
 _LUA = Path(__file__).parent / "lua"
 _SIGHTING = struct.Struct(">Hd8s")
@@ -100,7 +99,7 @@ class Store:
         self._redis = redis.asyncio.Redis.from_url(
             settings.redis_url.get_secret_value(),
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=CALL_TIMEOUT_S,
+            socket_timeout=None,
             socket_connect_timeout=CALL_TIMEOUT_S,
             max_connections=64,
             redis_connect_func=self._greet,
