@@ -34,7 +34,7 @@ _COMMIT = "with contextlib.suppress(KafkaError):"
 _TO_NEXT = "await self._consumer.commit({TopicPartition(EVENTS, owned.number): batch[-1].offset + 1})"
 _COMMIT_FIRST = Cut(Worker._work, _TAKE, f"{_TAKE}\n            {_COMMIT}\n                {_TO_NEXT}")
 _PUBLISH = 'with stopwatch.stage("publish"):'
-_SAVE = "self._remember(batch, owned, judged)\n    await self.save(owned)\n    "
+_SAVE = "for p in _sound(portions):\n        self._remember(p)\n        await self.save(p.owned)\n    "
 _VERDICTS = "[self._signed(v) for j in judged for v in j.outcome.verdicts if v.verdict_id not in owned.answered]"
 _ASSESSMENTS = "owned.published_end = await self._append(ASSESSMENTS, owned, records, owned.published_end)"
 _EARLY = f"owned.answered_end = await self._append(VERDICTS, owned, {_VERDICTS}, owned.answered_end)\n    "
@@ -118,7 +118,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "start_committed": Mutation("work starts at the committed offset", "loss", (_START_COMMITTED,), red_at=1),
     "save_before_publish": Mutation(
-        "save, then publish", "zombies", (Cut(Loop.batch, _PUBLISH, f"{_SAVE}{_PUBLISH}"),)
+        "save, then publish", "zombies", (Cut(Loop._round, _PUBLISH, f"{_SAVE}{_PUBLISH}"),)
     ),
     "commit_first": Mutation(
         "commit, then judge, and start at the committed offset", "zombies", (_COMMIT_FIRST, _START_COMMITTED)

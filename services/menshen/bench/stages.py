@@ -40,7 +40,7 @@ _BY_FUNCTION = {
     ("detect/loop.py", "Loop.save"): "save",
     ("detect/arrivals.py", "decode"): "decode",
     ("detect/account.py", "tell"): "account",
-    ("shell/redis/journey.py", "Journeys._carry"): "redis",
+    ("shell/redis/journey.py", "Journeys._replies"): "redis",
     ("shell/signing.py", "Signer.headers"): "sign",
     ("fraud/model.py", "Model.score"): "score",
 }

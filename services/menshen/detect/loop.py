@@ -5,6 +5,8 @@ is byte-identical, because what was observed is stored with the intent before th
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -29,10 +31,13 @@ from menshen.shell.kafka.clients import Outgoing, Publisher
 from menshen.shell.logs import logger
 from menshen.shell.redis.store import Intent, Store
 from menshen.shell.signing import Signer
+from menshen.shell.together import Together
 
 log = logger(__name__)
 EVENTS_AT_A_STRETCH = 32
 """So many are judged before whatever else is ready has its turn: answers, heartbeats, records of other partitions."""
+EVENTS_A_ROUND = 256
+"""Partitions that bring more together go in rounds of their own: while one is judged, another's records are sent."""
 _OTHER_CONTENT = "the event_id was seen before with another content"
 _NOTHING = Observed()
 _OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
@@ -54,8 +59,19 @@ class Judged(Struct, frozen=True, gc=False):
     outcome: Outcome
 
 
+class Portion(Struct):
+    """What one partition brings to a round, and what becomes of it: `failure` if something went wrong with it."""
+
+    owned: Partition
+    batch: Batch
+    observed: dict[int, Observed] = {}
+    judged: list[Judged] = []
+    published: Published = Published((), (), 0, 0)
+    failure: Exception | None = None
+
+
 class Loop:
-    """Takes batches of one owned partition at a time from events to verdicts.
+    """Takes batches of owned partitions from events to verdicts: in rounds, of all that come at the same moment.
 
     Every step may raise `Unavailable` or `Stale`: the partition is then forgotten and claimed again, and what was
     published meanwhile is found in the journal.
@@ -64,6 +80,7 @@ class Loop:
     def __init__(self, rulebook: Rulebook, ports: Ports, shedding: Shedding) -> None:
         self._rulebook, self._shedding = rulebook, shedding
         self._store, self._publisher, self._signer, self._geo = ports
+        self._rounds = Together(self._round, lambda portion: len(portion.batch.arrivals), EVENTS_A_ROUND)
         self._turn = asyncio.Lock()
 
     async def blame(self, owned: Partition, failed: StepFailed) -> None:
@@ -73,21 +90,26 @@ class Loop:
 
     async def batch(self, owned: Partition, records: list[object], n_partitions: int) -> Published:
         """Judge one batch: nothing is published unless all that stands before it went well."""
-        stopwatch = Stopwatch()
-        with stopwatch.stage("decode"):
+        with Stopwatch().stage("decode"):
             batch = decode(records, n_partitions, owned.subjects, owned.quarantined)
+        return await self._rounds.ask(Portion(owned, batch))
+
+    async def _round(self, portions: list[Portion]) -> list[Published | Exception]:
+        """Judge the batches of several partitions side by side; what goes wrong with one is no other's matter."""
+        stopwatch = Stopwatch()
         with stopwatch.stage("observe"):
-            observed = await self._observe(batch, owned)
+            await self._observe(portions)
         with stopwatch.stage("open"):
-            observed = await self._open(batch, owned, observed)
+            await _each(portions, self._open)
         async with self._turn:
             with stopwatch.stage("step"):
-                judged = await self._step(batch, owned, observed)
+                await _each(portions, self._step)
         with stopwatch.stage("publish"):
-            published = await self._publish(batch, owned, judged)
-        self._remember(batch, owned, judged)
-        tell(owned.number, batch, published, stopwatch)
-        return published
+            await _each(portions, self._publish)
+        for portion in _sound(portions):
+            self._remember(portion)
+            tell(portion.owned.number, portion.batch, portion.published, stopwatch)
+        return [portion.failure or portion.published for portion in portions]
 
     async def save(self, owned: Partition) -> None:
         """Write a snapshot of what was judged since the last one."""
@@ -99,21 +121,24 @@ class Loop:
             await self._store.save(owned.claim, owned.number, marks, blobs)
         owned.saved(marks)
 
-    async def _observe(self, batch: Batch, owned: Partition) -> dict[int, Observed]:
+    async def _observe(self, portions: list[Portion]) -> None:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
-        entries = [(arrival.record.offset, shared) for arrival in batch.arrivals for shared in shared_of(arrival)]
-        counts = await self._store.observe([shared for _, shared in entries]) if entries else []
-        if self._store.run != owned.claim.run:
-            raise Stale(f"partition {owned.number}: Redis was started anew")
-        fresh = self._places(batch) | self._shedding.of(batch.arrivals)
-        for (offset, shared), (hour, day, month) in zip(entries, counts, strict=True):
-            seen = fresh.get(offset, _NOTHING)
-            if shared.kind == "d":
-                seen = replace(seen, device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
-            else:
-                seen = replace(seen, ip_subjects_1h=hour, ip_subjects_1d=day)
-            fresh[offset] = seen
-        return fresh | _from_journal(batch, owned)
+        shared = [[(a.record.offset, entry) for a in p.batch.arrivals for entry in shared_of(a)] for p in portions]
+        entries = [entry for own in shared for _, entry in own]
+        counts = iter(await self._store.observe(entries) if entries else ())
+        for portion, own in zip(portions, shared, strict=True):
+            owned, batch = portion.owned, portion.batch
+            if self._store.run != owned.claim.run:
+                portion.failure = Stale(f"partition {owned.number}: Redis was started anew")
+            fresh = self._places(batch) | self._shedding.of(batch.arrivals)
+            for (offset, entry), (hour, day, month) in zip(own, islice(counts, len(own)), strict=True):
+                seen = fresh.get(offset, _NOTHING)
+                if entry.kind == "d":
+                    seen = replace(seen, device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
+                else:
+                    seen = replace(seen, ip_subjects_1h=hour, ip_subjects_1d=day)
+                fresh[offset] = seen
+            portion.observed = fresh | _from_journal(batch, owned)
 
     def _places(self, batch: Batch) -> dict[int, Observed]:
         """Look up where the addresses are that events name."""
@@ -121,26 +146,25 @@ class Loop:
         located = ((offset, self._geo.locate(ip)) for offset, ip in named if ip)
         return {offset: Observed(ip_place=place) for offset, place in located if place}
 
-    async def _open(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> dict[int, Observed]:
-        """Store the intent, read the subjects that are not in memory, and return what is valid as observed."""
+    async def _open(self, portion: Portion) -> None:
+        """Store the intent, read the subjects that are not in memory, and take what is valid as observed."""
+        owned, batch = portion.owned, portion.batch
         unread = sorted({a.event.subject_id for a in batch.arrivals if a.event.subject_id not in owned.subjects})
-        intent = Intent(batch.first, batch.last, msgspec.msgpack.encode(observed))
+        intent = Intent(batch.first, batch.last, msgspec.msgpack.encode(portion.observed))
         valid, blobs = await self._store.open(owned.claim, owned.number, intent, unread)
         for name, blob in zip(unread, blobs, strict=True):
             owned.remember(name, NOBODY if blob is None else unpack(blob), changed=False)
         if valid == intent:
-            return observed
+            return
         if valid.last != batch.last:
             raise Stale(f"partition {owned.number}: the stored intent ends at {valid.last}, the batch at {batch.last}")
-        return _OBSERVED.decode(valid.observed) | _from_journal(batch, owned)
+        portion.observed = _OBSERVED.decode(valid.observed) | _from_journal(batch, owned)
 
-    async def _step(self, batch: Batch, owned: Partition, observed: dict[int, Observed]) -> list[Judged]:
-        """Judge the events in the order of the log, so that one subject's second event meets its first.
-
-        Partitions take turns: while one is judged, the records of the one before are on their way.
-        """
-        judged, changed, rules = list[Judged](), dict[str, Subject](), self._rulebook.current
-        for arrival in batch.arrivals:
+    async def _step(self, portion: Portion) -> None:
+        """Judge the events in the order of the log, so that one subject's second event meets its first."""
+        owned, observed, rules = portion.owned, portion.observed, self._rulebook.current
+        judged, changed = list[Judged](), dict[str, Subject]()
+        for arrival in portion.batch.arrivals:
             if len(judged) % EVENTS_AT_A_STRETCH == EVENTS_AT_A_STRETCH - 1:
                 await asyncio.sleep(0)
             name, offset = arrival.event.subject_id, arrival.record.offset
@@ -152,12 +176,13 @@ class Loop:
                 raise StepFailed(owned.number, offset) from error
             changed[name] = outcome.subject
             judged.append(Judged(arrival, outcome))
-        return judged
+        portion.judged = judged
 
-    async def _publish(self, batch: Batch, owned: Partition, judged: list[Judged]) -> Published:
+    async def _publish(self, portion: Portion) -> None:
         """Append what the log does not have: assessments and dead letters first, then the verdicts."""
+        owned, judged = portion.owned, portion.judged
         reused = (j.arrival.record for j in judged if j.outcome.rejection)
-        dead = batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
+        dead = portion.batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
         known = owned.journal
         fresh = [j for j in judged if j.outcome.assessment and not (known and j.arrival.key in known)]
         records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
@@ -168,7 +193,7 @@ class Loop:
         owned.answered_end = await self._append(VERDICTS, owned, answers, owned.answered_end)
         n_known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
         n_shed = sum(j.outcome.assessment is not None and j.outcome.assessment.observed.shed for j in judged)
-        return Published(dead, verdicts, n_known, n_shed)
+        portion.published = Published(dead, verdicts, n_known, n_shed)
 
     async def _append(self, topic: str, owned: Partition, records: list[Outgoing], end: int) -> int:
         """Append records behind `end`, where all that is there is in the journal, and return the end behind them.
@@ -187,11 +212,28 @@ class Loop:
         headers = self._signer.headers(value) if verdict.application_id is not None else []
         return Outgoing(verdict.subject_id.encode(), value, headers)
 
-    def _remember(self, batch: Batch, owned: Partition, judged: list[Judged]) -> None:
-        for each in judged:
+    def _remember(self, portion: Portion) -> None:
+        owned = portion.owned
+        for each in portion.judged:
             outcome = each.outcome
             owned.remember(each.arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
-        owned.position = batch.last + 1
+        owned.position = portion.batch.last + 1
+
+
+def _sound(portions: Iterable[Portion]) -> list[Portion]:
+    return [portion for portion in portions if portion.failure is None]
+
+
+async def _each(portions: Iterable[Portion], do: Callable[[Portion], Awaitable[None]]) -> None:
+    """Do something with each portion that is sound, side by side; what goes wrong with one leaves the others alone."""
+
+    async def tried(portion: Portion) -> None:
+        try:
+            await do(portion)
+        except Exception as error:  # noqa: BLE001  # whoever brought the portion hears of it
+            portion.failure = error
+
+    await asyncio.gather(*map(tried, _sound(portions)))
 
 
 def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:

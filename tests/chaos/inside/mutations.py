@@ -27,10 +27,10 @@ def _save_first() -> None:
     """Redis says that a batch is done before Kafka has its records."""
     publish = Loop._publish
 
-    async def turned_round(self: Loop, batch: Any, owned: Any, judged: Any) -> Any:
-        self._remember(batch, owned, judged)
-        await self.save(owned)
-        return await publish(self, batch, owned, judged)
+    async def turned_round(self: Loop, portion: Any) -> None:
+        self._remember(portion)
+        await self.save(portion.owned)
+        await publish(self, portion)
 
     Loop._publish = turned_round  # type: ignore[method-assign]
 

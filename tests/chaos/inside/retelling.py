@@ -25,11 +25,12 @@ def retell(folder: Path) -> None:
     """Have this process write its records to `folder` instead of to Kafka."""
     publish = Loop._publish
 
-    async def all_of_them(self: Loop, batch: Any, owned: Any, judged: Any) -> Any:
+    async def all_of_them(self: Loop, portion: Any) -> None:
+        owned = portion.owned
         journal, answered = owned.journal, owned.answered
         owned.journal, owned.answered = {}, {}
         try:
-            return await publish(self, batch, owned, judged)
+            await publish(self, portion)
         finally:
             owned.journal, owned.answered = journal, answered
 

@@ -10,7 +10,8 @@ from tests.servers.kafka import Kafka
 from menshen.contract.routing import partition_of
 from menshen.detect.ownership.gaps import Gap, find_gaps
 from menshen.shell.embedded.servers import EmbeddedValkey, free_port
-from menshen.shell.errors import Refusal, Stale
+from menshen.shell.errors import Refusal, Stale, Unavailable
+from menshen.shell.redis.store import Shared
 
 
 async def test_a_redis_that_lost_everything_is_rebuilt_from_the_log(world: World, redis_url: str, tenant: str) -> None:
@@ -75,9 +76,9 @@ async def test_shared_entries_that_a_server_lost_are_added_again_before_the_next
         with EmbeddedValkey(tmp_path, port=port):
             other = next(n for n in map(str, range(100)) if partition_of(n.encode(), N_PARTITIONS) == PARTITION)
             await world.send(login("e2", subject_id=other))
-            # Whoever asks first gets the broken connection; here it is a probe, and the loop would notice nothing.
-            while await world.store.writable():
-                pass
+            # Whoever asks first gets the broken connection; here it is somebody else, and the loop would notice nothing.
+            with pytest.raises(Unavailable):
+                await world.store.observe([Shared("d", "another", 1, "somebody else")])
             with pytest.raises(Stale, match="started anew"):
                 await world.judge(owned)
             await world.judge(await world.claim())

@@ -1,6 +1,6 @@
 """Scripts that are called at one moment travel to Redis together: a journey costs more than what it carries.
 
-Partitions are judged side by side, so that their calls meet here.
+Partitions are judged in rounds side by side, so that their calls meet here.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from redis.exceptions import (
 )
 
 from menshen.shell.errors import Unavailable
+from menshen.shell.together import Together
 
 _WAIT_FOR = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 _WAIT_FOR_TEXTS = ("MISCONF", "LOADING", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
@@ -33,7 +34,6 @@ class _Call(NamedTuple):
     script: AsyncScript
     keys: list[Any]
     args: list[Any]
-    reply: "asyncio.Future[Any]"
 
 
 class Journeys:
@@ -46,63 +46,45 @@ class Journeys:
     def __init__(self, redis: Redis) -> None:
         self._pool = redis.connection_pool
         self._idle: list[AbstractConnection] = []
-        self._waiting: list[_Call] = []
-        self._under_way = set[asyncio.Task[None]]()
+        self._together = Together(self._replies)
 
     def call(self, script: AsyncScript, keys: list[Any], args: list[Any]) -> "asyncio.Future[Any]":
         """Return what will be a script's reply, or `Unavailable` where Redis does not answer or cannot write now."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._depart)
-        reply = loop.create_future()
-        self._waiting.append(_Call(script, keys, args, reply))
-        return reply
-
-    def _depart(self) -> None:
-        calls, self._waiting = self._waiting, []
-        task = asyncio.get_running_loop().create_task(self._carry(calls))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-
-    async def _carry(self, calls: list[_Call]) -> None:
-        try:
-            replies = await self._replies(calls)
-        except Exception as error:  # noqa: BLE001  # whoever called hears of it
-            replies = [error] * len(calls)
-        for call, reply in zip(calls, replies, strict=True):
-            if call.reply.done():
-                continue
-            if isinstance(reply, Exception):
-                call.reply.set_exception(told(reply))
-            else:
-                call.reply.set_result(reply)
+        return self._together.ask(_Call(script, keys, args))
 
     async def _replies(self, calls: list[_Call]) -> list[Any]:
-        replies = await self._together(calls, with_text=False)
+        replies = await guarded(lambda: self._carried(calls))
+        return [told(reply) if isinstance(reply, Exception) else reply for reply in replies]
+
+    async def _carried(self, calls: list[_Call]) -> list[Any]:
+        replies = await self._carry(calls, with_text=False)
         unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
-            again = await self._together([calls[at] for at in unknown], with_text=True)
+            again = await self._carry([calls[at] for at in unknown], with_text=True)
             for at, reply in zip(unknown, again, strict=True):
                 replies[at] = reply
         return replies
 
-    async def _together(self, calls: Sequence[_Call], *, with_text: bool) -> list[Any]:
+    async def _carry(self, calls: Sequence[_Call], *, with_text: bool) -> list[Any]:
         """Call scripts by their digests, or by their texts, which a server can never say that it has forgotten.
 
         A connection that something went wrong on may hold answers that nobody waits for any more, so it is made anew.
         """
         packed = b"".join(_packed(call, with_text=with_text) for call in calls)
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            connection = self._idle.pop() if self._idle else await self._pool.get_connection()
-            try:
-                await self._pool.ensure_connection(connection)
-                await connection.send_packed_command(packed)
-                return [await _reply(connection) for _ in calls]
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
-            finally:
-                self._idle.append(connection)
+        connection = self._idle.pop() if self._idle else await self._fresh()
+        try:
+            await self._pool.ensure_connection(connection)
+            await connection.send_packed_command(packed)
+            return [await _reply(connection) for _ in calls]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            self._idle.append(connection)
+
+    async def _fresh(self) -> AbstractConnection:
+        made: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # as it is there
+        return made
 
 
 def _packed(call: _Call, *, with_text: bool) -> bytes:
