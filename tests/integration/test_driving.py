@@ -1,7 +1,7 @@
 """Each partition is driven by itself: none waits for another, and who leaves waits for what is in hand."""
 
 import asyncio
-import math
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -51,7 +51,7 @@ async def worker(fresh_topics: Kafka, redis_url: str, tenant: str) -> AsyncItera
         consumer.assign([TopicPartition(EVENTS, number) for number in SUBJECTS])
         worker = Worker(settings, consumer, world.loop, world.takeover)
         worker._owned = {number: await world.takeover.claim(number, N_PARTITIONS) for number in SUBJECTS}
-        worker._saved_at_s = dict.fromkeys(SUBJECTS, 0.0)
+        worker._last_save = dict.fromkeys(SUBJECTS, 0)
         yield worker
         worker.stop()
         await worker._end_drives()
@@ -96,7 +96,7 @@ async def test_one_whose_batch_fails_while_it_is_given_away_is_not_saved(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given, publisher = worker.owned()[0], worker._loop._publisher
-    worker._saved_at_s[given.number] = math.inf
+    worker._last_save[given.number] = sys.maxsize
     publish, published, go_on = publisher.publish, asyncio.Event(), asyncio.Event()
 
     async def fails_amid_the_second_batch(topic: str, partition: int, records: Sequence[Outgoing]) -> int | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -40,7 +41,7 @@ class Worker:
         self.waiting: dict[int, str] = {}
         self._not_before_s: dict[int, float] = {}
         self._pause_s: dict[int, float] = {}
-        self._saved_at_s: dict[int, float] = {}
+        self._last_save: dict[int, int] = {}
         self._stopping = False
         self.poison = PoisonWatch(settings)
 
@@ -115,11 +116,15 @@ class Worker:
     async def _drive(self, owned: Partition) -> None:
         """Judge what comes on one partition, until it is given away: while it waits, others are judged.
 
+        What comes next is taken from the client while what came before is judged and saved: the client asks a broker
+        for more only when all partitions have taken what it brought.
         What is unexpected ends the worker: the others end what they have in hand first. Nobody saves what failed.
         """
+        coming = asyncio.create_task(self._fetch(owned.number))
         try:
             while self._owned.get(owned.number) is owned and not self._ends:
-                fetched = await self._fetch(owned.number)
+                fetched = await coming
+                coming = asyncio.create_task(self._fetch(owned.number))
                 owned.polled_at_s = _now_s()
                 async with owned.busy:
                     if self._owned.get(owned.number) is owned:
@@ -129,6 +134,9 @@ class Worker:
             self._owned.pop(owned.number, None)
             self._stopping = True
             raise
+        finally:
+            coming.cancel()
+            await asyncio.wait([coming])
 
     async def _fetch(self, number: int) -> list[Any]:
         where = TopicPartition(EVENTS, number)
@@ -148,8 +156,9 @@ class Worker:
             while batch := owned.take(self._settings.batch_max):
                 published = await self._loop.batch(owned, batch, self._n_partitions())
                 self.poison.count(len(batch), len(published.dead))
-            if _now_s() - self._saved_at_s[owned.number] >= self._settings.save_interval_ms / 1000:
+            if (save := self._save_due(owned.number)) > self._last_save[owned.number]:
                 await self._save(owned)
+                self._last_save[owned.number] = save
         except StepFailed as failed:
             await self._loop.blame(owned, failed)
             raise
@@ -165,7 +174,6 @@ class Worker:
 
     async def _save(self, owned: Partition) -> None:
         await self._loop.save(owned)
-        self._saved_at_s[owned.number] = _now_s()
         # Only now: a partition that can be claimed, but not worked on, is tried less and less often.
         self._pause_s.pop(owned.number, None)
         await self._commit(owned)
@@ -197,15 +205,19 @@ class Worker:
         if number in self.waiting and where in self._consumer.assignment():
             self._consumer.seek(where, owned.position)
             self._consumer.resume(where)
-            self._owned[number], self._saved_at_s[number] = owned, _now_s() - self._head_start_s(number)
+            # The first one only when a whole interval is over.
+            self._owned[number], self._last_save[number] = owned, self._save_due(number) + 1
             self.waiting.pop(number)
             owned.polled_at_s = _now_s()
             self._drives[number] = asyncio.create_task(self._drive(owned))
         self._count_partitions()
 
-    def _head_start_s(self, number: int) -> float:
-        """Return how much of the interval to its first save a partition is spared: not all shall save at once."""
-        return self._settings.save_interval_ms / 1000 * number / max(1, self._n_partitions())
+    def _save_due(self, number: int) -> int:
+        """Return the number of the save that was due last. Each partition has moments of its own within the interval:
+        others wait while Redis takes a snapshot, so no two shall be taken at once.
+        """
+        intervals = 1000 * _now_s() / self._settings.save_interval_ms
+        return math.floor(intervals + number / max(1, self._n_partitions()))
 
     def _leave(self, number: int) -> None:
         """Believe the group that a partition is not ours, unless it has given it to us again while it was asked."""
