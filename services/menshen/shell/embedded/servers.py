@@ -98,6 +98,7 @@ class EmbeddedValkey:
         if self._directory:
             self._directory.mkdir(parents=True, exist_ok=True)
             options += ["--dir", str(self._directory.resolve()), "--appendonly", "yes"]
+            options += ["--auto-aof-rewrite-min-size", "256mb"]  # as in docker-compose.yml, which says why
         return options
 
 
