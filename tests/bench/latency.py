@@ -29,7 +29,7 @@ class Load(NamedTuple):
     beside_rate: float = 0.0
 
 
-WARM_UP, WARM_UP_S = Load(5_000), 60.0
+WARM_UP, WARM_UP_S = Load(10_000), 40.0
 
 
 class Passed(Struct):

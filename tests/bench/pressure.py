@@ -9,7 +9,7 @@ from tests.bench.latency import Load
 USUAL = Load(1_000)
 FLOOD = Load(USUAL.rate, "telemetry", 9 * USUAL.rate)
 HOT = Load(USUAL.rate, "hot", 100_000 / 60)
-SHED_AFTER_MS = 50
+SHED_AFTER_MS = 30
 """With what the workers are told to shed: telemetry as old as that is passed over."""
 
 

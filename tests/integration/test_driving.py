@@ -1,6 +1,7 @@
-"""Each partition is driven by itself: none waits for another, and who leaves waits for what is in hand."""
+"""Each partition is driven by itself, in rounds with those that come at the same moment: none waits for another."""
 
 import asyncio
+import itertools
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -17,8 +18,9 @@ from menshen.contract.topics import ASSESSMENTS, EVENTS
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.worker import Worker
 from menshen.shell.embedded.servers import free_port
-from menshen.shell.errors import Unavailable
+from menshen.shell.errors import Stale, Unavailable
 from menshen.shell.kafka.clients import Outgoing, Publisher, group_consumer
+from menshen.shell.redis.store import Shared
 from menshen.shell.settings import DetectSettings
 
 MOST, EACH = 50, 200
@@ -115,6 +117,80 @@ async def test_one_whose_batch_fails_while_it_is_given_away_is_not_saved(
     go_on.set()
     await leaving
     assert await worker._loop._store.mark(given.number) == -1
+
+
+async def batches(worker: Worker) -> list[Any]:
+    """Return the judging of a first batch of each partition, to be awaited."""
+    first = [(owned, (await worker._fetch(owned.number))[:5]) for owned in worker.owned()]
+    return [worker._loop.batch(owned, records, N_PARTITIONS) for owned, records in first]
+
+
+async def test_batches_that_come_at_the_same_moment_are_judged_in_one_round(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, observed = worker._loop._store, list[int]()
+    observe = store.observe
+
+    async def counted(entries: list[Shared]) -> list[tuple[int, int, int]]:
+        observed.append(len(entries))
+        return await observe(entries)
+
+    monkeypatch.setattr(store, "observe", counted)
+    published = await asyncio.gather(*await batches(worker))
+    assert observed == [5 * N_PARTITIONS]
+    assert [len(each.verdicts) for each in published] == [5] * N_PARTITIONS
+    assert [owned.position for owned in worker.owned()] == [5] * N_PARTITIONS
+    # Whatever travelled with it, each has its own: five logins on one device and address, of one person a partition.
+    assert [owned.subjects.keys() for owned in worker.owned()] == [{SUBJECTS[o.number]} for o in worker.owned()]
+
+
+async def test_what_goes_wrong_with_one_leaves_the_others_of_its_round_alone(worker: Worker) -> None:
+    stale, *others = worker.owned()
+    stale.claim = stale.claim._replace(token="another's")
+    refused, *published = await asyncio.gather(*await batches(worker), return_exceptions=True)
+    assert isinstance(refused, Stale)
+    assert [len(each.verdicts) for each in published] == [5] * (N_PARTITIONS - 1)
+    assert (stale.position, [other.position for other in others]) == (0, [5] * (N_PARTITIONS - 1))
+    assert not stale.changed
+
+
+async def test_what_comes_next_is_taken_while_a_partition_is_saved(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the client would ask its broker for nothing, on behalf of any partition."""
+    saved, fetch, fetched = worker.owned()[0], worker._fetch, list[int]()
+    going_on = asyncio.Event()
+
+    async def counted(number: int) -> list[Any]:
+        records = await fetch(number)
+        fetched.extend([number] * len(records))
+        return records
+
+    async def waits(_: Partition) -> None:
+        await going_on.wait()
+
+    monkeypatch.setattr(worker, "_fetch", counted)
+    monkeypatch.setattr(worker._loop, "save", waits)
+    drive(worker)
+    try:
+        await until(lambda: saved.position == MOST and fetched.count(saved.number) == 2 * MOST)
+        await asyncio.sleep(0.1)
+        assert (saved.position, fetched.count(saved.number)) == (MOST, 2 * MOST)
+    finally:
+        going_on.set()
+    await until(lambda: saved.position == EACH)
+
+
+async def test_no_two_partitions_are_saved_at_the_same_moment(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    step_s = worker._settings.save_interval_ms / 1000 / N_PARTITIONS / 10
+    due = list[dict[int, int]]()
+    for tick in range(10 * N_PARTITIONS + 1):
+        monkeypatch.setattr("menshen.detect.worker._now_s", lambda at=1000.001 + tick * step_s: at)
+        due.append({number: worker._save_due(number) for number in SUBJECTS})
+    moments = [n for n in SUBJECTS for before, now in itertools.pairwise(due) if now[n] > before[n]]
+    ticks = [{n for n in SUBJECTS if now[n] > before[n]} for before, now in itertools.pairwise(due)]
+    assert sorted(moments) == sorted(SUBJECTS)
+    assert max(map(len, ticks)) == 1
 
 
 async def test_one_that_fails_ends_all_and_its_error_is_told(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,7 @@ from menshen.shell.logs import logger
 
 log = logger(__name__)
 _FATES = {fate: metrics.EVENTS.labels(fate) for fate in ("known", "rejected", "shed", "judged")}
-_STAGES = {
-    stage: metrics.STAGE_MS.labels(stage) for stage in ("decode", "observe", "open", "step", "publish", "save")
-}
+_STAGES = {stage: metrics.STAGE_MS.labels(stage) for stage in ("decode", "observe", "open", "step", "publish", "save")}
 
 
 class Stopwatch:

@@ -33,7 +33,7 @@ BATCH_EVENTS = Histogram(
 )
 STAGE_MS = Histogram(
     "menshen_detect_stage_ms",
-    "Time of a batch (decode, save) or a round of batches (observe, open, step, publish) in one stage, in milliseconds.",
+    "Time of a batch (decode, save) or a round (observe, open, step, publish) in one stage, in milliseconds.",
     ["stage"],
     buckets=_MS,
     registry=REGISTRY,

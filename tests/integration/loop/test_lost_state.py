@@ -76,7 +76,7 @@ async def test_shared_entries_that_a_server_lost_are_added_again_before_the_next
         with EmbeddedValkey(tmp_path, port=port):
             other = next(n for n in map(str, range(100)) if partition_of(n.encode(), N_PARTITIONS) == PARTITION)
             await world.send(login("e2", subject_id=other))
-            # Whoever asks first gets the broken connection; here it is somebody else, and the loop would notice nothing.
+            # Whoever asks first gets the broken connection; here it is not the loop, which would notice nothing.
             with pytest.raises(Unavailable):
                 await world.store.observe([Shared("d", "another", 1, "somebody else")])
             with pytest.raises(Stale, match="started anew"):

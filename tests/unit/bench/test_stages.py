@@ -22,7 +22,7 @@ FUNCTIONS = [
     (Loop.save, "save"),
     (arrivals.decode, "decode"),
     (account.tell, "account"),
-    (Journeys._carry, "redis"),
+    (Journeys._replies, "redis"),
     (Signer.headers, "sign"),
     (Model.score, "score"),
 ]
