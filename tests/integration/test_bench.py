@@ -18,7 +18,7 @@ def test_it_says_what_each_stage_of_a_worker_costs() -> None:
         "bench",
         "stages",
         "--events",
-        "4000",
+        "20000",
         "--subjects",
         "200",
         "--json",

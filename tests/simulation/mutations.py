@@ -48,7 +48,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "open does not check the token", "zombies", (Cut(scripts.open, _NO_TOKEN, "False"),), red_at=25
     ),
     "open_no_mark": Mutation(
-        "open does not check the mark", "loss", (Cut(scripts.open, _NO_MARK, "False"),), red_at=218
+        "open does not check the mark", "loss", (Cut(scripts.open, _NO_MARK, "False"),), red_at=962
     ),
     "save_no_token": Mutation("save does not check the token", "all", (_SAVE_NO_TOKEN,), red_at=39),
     "save_no_mark": Mutation("save does not check the mark", "loss", (_SAVE_NO_MARK,), red_at=46),
