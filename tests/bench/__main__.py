@@ -21,6 +21,7 @@ from tests.bench.contestants.judging import rules_as_shipped
 from tests.bench.house import House
 from tests.bench.latency import Load
 from tests.bench.limits import fell_short
+from tests.bench.noise import Noise
 from tests.bench.showing import machine, pictures, tables
 
 from menshen.bench.crowd import Crowd
@@ -34,19 +35,23 @@ ALL = ["floor", "floor_with_state", "menshen", "stock_faust", *(["quix_streams"]
 def main() -> None:
     """Measure, show, and judge."""
     given = _options().parse_args()
-    began_s = time.monotonic()
+    began_s, noise = time.monotonic(), Noise()
 
     def say(what: str) -> None:
+        noise.look()
         print(f"{time.monotonic() - began_s:6.1f} s  {what}", file=sys.stderr, flush=True)
 
     # What a worker wrote is printed when it has ended: it is for a test that failed.
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         found = _measured(given, say)
+    mood = noise.mood()
+    found["noise"] = mood._asdict() | {"noisy": mood.noisy}
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
     if given.pictures:
         pictures(found, given.pictures)
     tables(found, Console(width=None if sys.stdout.isatty() else WIDTH))
+    print(mood)
     short = list(fell_short(found))
     for line in short:
         print(f"fell short: {line}")

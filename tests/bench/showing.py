@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from tests.bench.cores import worth
 
 Found = Mapping[str, Any]
 COLUMNS = (
@@ -26,16 +27,18 @@ WAITS = ("p50_ms", "p99_ms", "p99_9_ms", "max_ms")
 
 
 def machine() -> dict[str, Any]:
-    """Return what a figure depends on: the processor, how many there are, how busy they were before, and whether the
-    kernel shares them out by session, which lengthens the longest waits (`docs/performance.md`).
+    """Return what a figure depends on: the processor, how many there are and what they are worth together, how busy
+    they were before, and whether the kernel shares them out by session (`docs/performance.md`).
     """
     cpuinfo = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
     autogroup = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    load_before = round(os.getloadavg()[0], 2)
     return {
         "cpu": (names or [platform.machine()])[0],
         "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
+        "worth": worth(os.cpu_count() or 1),
+        "load_before": load_before,
         "autogroup": autogroup.exists() and autogroup.read_text().strip() == "1",
     }
 
@@ -44,7 +47,8 @@ def tables(found: Found, console: Console) -> None:
     """Print what was measured."""
     on = found["machine"]
     autogroups = "CPU shared out by session (autogroup)" if on["autogroup"] else "no autogroup"
-    console.print(f"{on['cores']} x {on['cpu']}, load before {on['load_before']}, {autogroups}")
+    together = f"{on['cores']} x {on['cpu']}, together as quick as {on['worth']}"
+    console.print(f"{together}, load before {on['load_before']}, {autogroups}")
     if state := found.get("state_bytes"):
         console.print(f"a subject's state: {state['median']:,} bytes at the median, {state['largest']:,} at the most")
     if rows := found.get("rows"):
