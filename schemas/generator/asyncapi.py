@@ -14,6 +14,7 @@ _INTRODUCTION = (
     "A self-hosted, real-time anti-fraud gate for lending. Records are JSON in UTF-8, keyed and partitioned by Kafka's "
     "murmur2; a librdkafka client must set partitioner=murmur2_random. Written by python -m schemas.generator."
 )
+_KEYLESS = {"shed": "None: it is about many subjects."}
 _FILES = {file_of(name): name for name in STRUCTS}
 
 
@@ -73,9 +74,11 @@ def _operations(topic: Topic) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _message(topic: Topic, name: str) -> dict[str, Any]:
+    keyless = name in _KEYLESS
+    key = {"type": "null" if keyless else "string", "description": _KEYLESS.get(name, topic.key)}
     return {
         "name": name,
         "contentType": "application/json",
         "payload": {"$ref": f"./{file_of(name)}"},
-        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
+        "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
     }

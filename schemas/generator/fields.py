@@ -103,7 +103,6 @@ FIELDS: Mapping[str, str] = {
     "ip_subjects_1h": "Distinct subjects on the address within 1 hour; 0: not asked.",
     "ip_subjects_1d": "Distinct subjects on the address within 1 day; 0: not asked.",
     "ip_place": "Where the address is registered.",
-    "shed": "Whether the event was passed over under a flood: it counts once, and nothing was judged by it.",
     "country": "ISO 3166-1 alpha-2 code.",
     "radius_m": "The disc's radius in metres.",
     "anonymous": "Whether the address hides who uses it (VPN, Tor, proxy).",
@@ -113,6 +112,9 @@ FIELDS: Mapping[str, str] = {
     "policy": "The policy's version; empty: none was in use.",
     "Versions.model": "The model's version; empty: none was in use.",
     "geo": "The place base's version; empty: none was in use.",
+    # Shed.
+    "n_shed": "How many events of one batch were not judged.",
+    "runs": "Which: the first and the last offset, both included, of each run in this partition of the events topic.",
     # Verdict.
     "verdict_id": "A function of tenant, subject and event: judging again gives the same.",
     "kind": "Whether it answers a checkpoint (`gate`) or a login, or takes an allow back (`revoke`).",

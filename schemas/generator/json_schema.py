@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from schemas.generator.fields import FIELDS, RULES
 
-from menshen.contract.assessment import Assessment
+from menshen.contract.assessment import Assessment, Shed
 from menshen.contract.events import FAMILIES
 from menshen.contract.onboarding import Onboarding
 from menshen.contract.verdict import Verdict
@@ -17,6 +17,7 @@ VERSION = 1
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     **{str(family.__struct_config__.tag): family for family in FAMILIES},
     "assessment": Assessment,
+    "shed": Shed,
     "verdict": Verdict,
     "onboarding": Onboarding,
 }

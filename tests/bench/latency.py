@@ -13,11 +13,14 @@ from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 from tests.bench.house import House, must_run
 from tests.bench.measuring import between, look, percentiles
+from tests.servers.detect import Worker
 
 from menshen.bench.mix import HOT_SUBJECT
+from menshen.contract.assessment import Shed
 from menshen.contract.topics import ASSESSMENTS, EVENTS
 
 WARM_S, SETTLE_S, READ_S = 4.0, 120.0, 30.0
+CROWD = "crowd.pickle"
 Figures = dict[str, Any]
 
 
@@ -32,19 +35,12 @@ class Load(NamedTuple):
 WARM_UP, WARM_UP_S = Load(10_000), 40.0
 
 
-class Passed(Struct):
-    """Whether telemetry was passed over."""
-
-    shed: bool = False
-
-
 class Told(Struct):
     """What is read of an assessment."""
 
     event_type: str
     appended_ms: int
     subject_id: str
-    observed: Passed
 
 
 class Waited(NamedTuple):
@@ -55,11 +51,24 @@ class Waited(NamedTuple):
     told: Told
 
 
+class Workers(NamedTuple):
+    """One command's processes."""
+
+    command: Worker
+    n_processes: int
+
+    def taken(self) -> int:
+        """Return how many events they have judged or shed."""
+        told = "".join(self.command.get("/metrics", nth) for nth in range(self.n_processes))
+        lines = (line for line in told.splitlines() if line.startswith("menshen_detect_events_total{"))
+        return sum(int(float(line.rpartition(" ")[2])) for line in lines)
+
+
 def menshen(
     house: House, name: str, loads: Sequence[Load], seconds: float, n_workers: int, **settings: object
 ) -> list[Figures]:
     """Send each load to workers as shipped, which go on from one to the next."""
-    crowd = house.folder / f"{name}.pickle"
+    crowd = house.folder / CROWD
     crowd.write_bytes(pickle.dumps(house.crowd))
     assert house.kafka.pid
     with house.valkey(name) as valkey:
@@ -68,23 +77,26 @@ def menshen(
             worker.wait_until_ready()
             house.say("warming up: the broker's Java compiles what it does often")
             _send(house, WARM_UP, WARM_UP_S, str(crowd))
-            _settled(house, house.ends(EVENTS))
+            workers = Workers(worker, n_workers)
+            _settled(workers, house.ends(EVENTS))
             pids = {"worker_cpu": worker.pid, "kafka_cpu": house.kafka.pid, "redis_cpu": valkey.pid}
             found = []
             for load in loads:
                 must_run(worker)
-                found.append(_under(house, load, seconds, pids, str(crowd)))
+                found.append(_under(house, workers, load, seconds, pids))
                 house.say(f"{load.rate:,.0f} events/s {load.beside}: p99 {found[-1]['p99_ms']} ms")
         return found
 
 
-def _under(house: House, load: Load, seconds: float, pids: dict[str, int], crowd: str) -> Figures:
+def _under(house: House, workers: Workers, load: Load, seconds: float, pids: dict[str, int]) -> Figures:
     already, before = house.ends(EVENTS), _positions(house)
-    begin = look(house.ends(ASSESSMENTS), pids)
-    sent = _send(house, load, seconds + WARM_S, crowd)
-    end = look(house.ends(ASSESSMENTS), pids)
-    n_sent, settled_s = house.ends(EVENTS) - already, _settled(house, house.ends(EVENTS))
-    records = sorted(_records(house, before), key=lambda one: one.appended_ms)
+    begin = look(workers.taken(), pids)
+    sent = _send(house, load, seconds + WARM_S, str(house.folder / CROWD))
+    end = look(workers.taken(), pids)
+    n_sent, settled_s = house.ends(EVENTS) - already, _settled(workers, house.ends(EVENTS))
+    found = list(_records(house, before))
+    n_shed = sum(one.n_shed for one in found if isinstance(one, Shed))
+    records = sorted((one for one in found if isinstance(one, Waited)), key=lambda one: one.appended_ms)
     measured = [one for one in records if one.appended_ms >= records[0].appended_ms + 1000 * WARM_S]
     others = [one.wait_ms for one in measured if not one.told.subject_id.startswith(HOT_SUBJECT.decode())]
     asked = [one.wait_ms for one in measured if one.told.event_type == "checkpoint"]
@@ -94,7 +106,7 @@ def _under(house: House, load: Load, seconds: float, pids: dict[str, int], crowd
         "records": len(records),
         **percentiles(others),
         "checkpoint": percentiles(asked) if asked else {},
-        "shed_share": round(sum(one.told.observed.shed for one in measured) / len(measured), 3),
+        "shed_share": round(n_shed / (n_shed + len(records)), 3),
         **{name: value for name, value in between(begin, end).items() if name.endswith("_us")},
         "settled_s": settled_s,
         "generator_behind_ms": sent["behind_ms"],
@@ -111,10 +123,10 @@ def _send(house: House, load: Load, seconds: float, crowd: str) -> dict[str, flo
     return dict(json.loads(sender.stdout))
 
 
-def _settled(house: House, n_events: int) -> float:
-    """Wait until there is a record for each event."""
+def _settled(workers: Workers, n_events: int) -> float:
+    """Wait until each event is judged or shed."""
     began_s = time.monotonic()
-    while house.ends(ASSESSMENTS) < n_events:
+    while workers.taken() < n_events:
         if time.monotonic() - began_s > SETTLE_S:
             break
         time.sleep(0.1)
@@ -125,8 +137,8 @@ def _positions(house: House) -> dict[int, int]:
     return {p: house.ends.of(ASSESSMENTS, p) for p in range(house.partitions)}
 
 
-def _records(house: House, since: dict[int, int]) -> Iterator[Waited]:
-    """Yield how long each assessment took, from some positions on to the end."""
+def _records(house: House, since: dict[int, int]) -> Iterator[Waited | Shed]:
+    """Yield how long each assessment took, and what was shed, from some positions on to the end."""
     reader = Consumer({"bootstrap.servers": house.kafka.bootstrap_servers, "group.id": "bench-reader"})
     wanted = {p: house.ends.of(ASSESSMENTS, p) for p in since}
     n_left = sum(wanted[p] - since[p] for p in since)
@@ -135,7 +147,10 @@ def _records(house: House, since: dict[int, int]) -> Iterator[Waited]:
     while n_left > 0:
         for record in reader.consume(min(n_left, 10_000), READ_S):
             assert record.error() is None
+            n_left -= 1
+            if record.key() is None:
+                yield msgspec.json.decode(record.value(), type=Shed)
+                continue
             told = decoder.decode(record.value())
             yield Waited(told.appended_ms, record.timestamp()[1] - told.appended_ms, told)
-            n_left -= 1
     reader.close()

@@ -49,7 +49,8 @@ def _list(schema: dict[str, Json], value: list[Json], parts: dict[str, Json]) ->
         yield Spoiled("too many", (value * (most + 1))[: most + 1])
     if "minItems" in schema:
         yield Spoiled("too few", [])
-    for fault, bad in _value(schema["items"], value[0], parts) if value else ():
+    first = schema["prefixItems"][0] if "prefixItems" in schema else schema["items"]
+    for fault, bad in _value(first, value[0], parts) if value else ():
         yield Spoiled(f"item {fault}", [bad, *value[1:]])
 
 

@@ -39,7 +39,7 @@ class Worker:
     ) -> None:
         self._name = f"menshen {name}"
         self.settings = dict(settings)
-        self.health_url = f"http://{settings['MENSHEN_HTTP_HOST']}:{settings['MENSHEN_HTTP_PORT']}"
+        self.health_url = self._url_of(0)
         given = [f"{name}={value}" for name, value in settings.items()]
         # -i: what the environment of the suite says to workers is not for this one.
         command = ["env", "-i", f"PATH={os.environ['PATH']}", f"PYTHONPATH={_SERVICES}:{_SERVICES.parent}", *given]
@@ -70,10 +70,16 @@ class Worker:
             return {"process": str(error)}
         return {part: said for part, said in parts.items() if said != "ok"}
 
-    def get(self, path: str) -> str:
-        """Return what the process answers on `/livez`, `/readyz` or `/metrics`; OSError if it does not."""
+    def _url_of(self, nth: int) -> str:
+        return f"http://{self.settings['MENSHEN_HTTP_HOST']}:{int(self.settings['MENSHEN_HTTP_PORT']) + nth}"
+
+    def get(self, path: str, nth: int = 0) -> str:
+        """Return what the process answers on `/livez`, `/readyz` or `/metrics`; OSError if it does not.
+
+        Of several processes of one command (`--workers`) it is the first one, or the `nth` behind it.
+        """
         try:
-            with urllib.request.urlopen(self.health_url + path, timeout=5.0) as answer:
+            with urllib.request.urlopen(self._url_of(nth) + path, timeout=5.0) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:

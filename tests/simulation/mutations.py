@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tests.cutting import Cut, recut
 from tests.simulation.ports import scripts
 
-from menshen.detect.loop import Loop
+from menshen.detect.loop import Loop, _choose
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.ownership.takeover import Takeover
 from menshen.detect.worker import Worker
@@ -89,14 +89,36 @@ MUTATIONS: Mapping[str, Mutation] = {
     "no_hold": Mutation(
         "records of events beyond the mark do not hold vmark back",
         "loss",
-        (
-            Cut(
-                Partition.marks,
-                "min((j.at for j in self.journal.values() if j.offset > mark), default=self.published_end)",
-                "self.published_end",
-            ),
-        ),
+        (Cut(Partition.marks, "min(chain(journaled, noted), default=self.published_end)", "self.published_end"),),
         red_at=21,
+    ),
+    "no_hold_for_shed": Mutation(
+        "what was shed beyond the mark does not hold vmark back",
+        "loss",
+        (Cut(Partition.marks, "chain(journaled, noted)", "journaled"),),
+        red_at=1086,
+    ),
+    "shed_unknown": Mutation(
+        "a new owner does not know what was shed beyond the mark",
+        "zombies",
+        (Cut(Takeover._find_shed, "offset >= owned.position", "False"),),
+        red_at=5,
+    ),
+    "shed_though_judged": Mutation(
+        "what is published as judged may still be shed",
+        "zombies",
+        (Cut(_choose, "offset not in owned.judged", "True"),),
+    ),
+    "shed_after_judged": Mutation(
+        "who was overtaken sheds what is judged, and is believed",
+        "all",
+        (Cut(Takeover._find_shed, "offset not in owned.judged", "True"),),
+        red_at=1357,
+    ),
+    "shed_untold": Mutation(
+        "nothing is written of what is shed",
+        "zombies",
+        (Cut(Loop._publish, "offset not in owned.shed]", "False]"),),
     ),
     "no_readd": Mutation(
         "shared entries are not added again",

@@ -11,7 +11,7 @@ from tests.simulation.noticing import went_on
 from tests.simulation.ports.log import N_PARTITIONS, Record
 from tests.simulation.world import World
 
-from menshen.contract.assessment import Assessment, Observed
+from menshen.contract.assessment import Assessment, Observed, Shed
 from menshen.contract.dead_letter import SOURCE_HEADER
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, EVENTS, VERDICTS
 from menshen.contract.verdict import Verdict
@@ -22,7 +22,7 @@ from menshen.fraud.subject import NOBODY, Subject, pack, unpack
 from menshen.shell.redis.pseudonyms import Pseudonyms
 
 EventKey = tuple[str, str]
-_ASSESSMENT = msgspec.json.Decoder(Assessment)
+_ASSESSMENT, _SHED = msgspec.json.Decoder(Assessment), msgspec.json.Decoder(Shed)
 _VERDICT = msgspec.json.Decoder(Verdict)
 
 
@@ -111,9 +111,9 @@ class Partition:
 
     def _recount(self, first: int, subjects: dict[str, Subject]) -> Recount:
         recount = Recount(dict(subjects), {}, {}, [], [])
-        observed = self._first_observed(first)
+        observed, shed = self._first_words(first)
         for arrival in self.arrivals:
-            if arrival.record.offset < first:
+            if arrival.record.offset < first or arrival.record.offset in shed:
                 continue
             outcome = _stepped(recount.subjects, arrival, observed.get(arrival.key, Observed()))
             if outcome.assessment and arrival.key not in observed:
@@ -123,14 +123,18 @@ class Partition:
             self._count(recount, arrival, outcome)
         return recount
 
-    def _first_observed(self, first: int) -> dict[EventKey, Observed]:
-        """Return what was observed by each event's first record, of events from an offset on."""
-        found: dict[EventKey, Observed] = {}
+    def _first_words(self, first: int) -> tuple[dict[EventKey, Observed], set[int]]:
+        """Return what was observed by each event's first record, of events from an offset on, and which were shed."""
+        found, judged, shed = dict[EventKey, Observed](), set[int](), set[int]()
         for record in self.world.topics.of(ASSESSMENTS, self.number).records:
+            if record.key is None:
+                shed |= set(_SHED.decode(record.value or b"").offsets()) - judged
+                continue
             assessment = _ASSESSMENT.decode(record.value or b"")
-            if assessment.offset >= first:
+            if assessment.offset >= first and assessment.offset not in shed:
+                judged.add(assessment.offset)
                 found.setdefault((assessment.subject_id, assessment.event_id), assessment.observed)
-        return found
+        return found, shed
 
     def _count(self, recount: Recount, arrival: Arrival, outcome: Outcome) -> None:
         if outcome.assessment:
@@ -202,7 +206,7 @@ def _stepped(subjects: dict[str, Subject], arrival: Arrival, observed: Observed)
 
 def _published(records: list[Record], id_of: Any) -> Published:
     found = Published({}, [])
-    for record in records:
+    for record in (each for each in records if each.key is not None):
         record_id, key = id_of(record.value)
         first = found.first.setdefault(record_id, record)
         if (first.value, first.headers) != (record.value, record.headers):
@@ -223,7 +227,7 @@ def _id_of_verdict(value: bytes) -> tuple[str, EventKey]:
 
 def _is_of(record: Record, record_id: Any) -> bool:
     id_of = _id_of_assessment if record.topic == ASSESSMENTS else _id_of_verdict
-    return id_of(record.value or b"")[0] == record_id
+    return record.key is not None and id_of(record.value or b"")[0] == record_id
 
 
 def _signed(record: Record) -> bool:

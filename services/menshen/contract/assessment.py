@@ -1,5 +1,8 @@
 """What one event changed, for training, back-tests, audits and analysts; an assessment opens nothing."""
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
 from msgspec import Struct
 
 
@@ -18,7 +21,6 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     Other partitions write the same shared state, so a second reading may differ: the first is kept with the assessment
     and wins over any later one. Counts are distinct subjects within the window up to this event; 0 means not asked.
-    `shed` says that under a flood the event was passed over: it was remembered, so that it counts once, and not judged.
     """
 
     device_subjects_1h: int = 0
@@ -27,7 +29,6 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     ip_subjects_1h: int = 0
     ip_subjects_1d: int = 0
     ip_place: IpPlace | None = None
-    shed: bool = False
 
 
 class Reason(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -47,7 +48,7 @@ class Versions(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Assessment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One record per decoded event. The first record of an `assessment_id` in the log is the valid one.
+    """One record per event that was judged. The first record of an `assessment_id` in the log is the valid one.
 
     `offset` is the event's place in its partition of the events topic, `appended_ms` the broker's time of it.
     `features` is the whole vector that was scored, in the model's order, None where a value was absent; given at
@@ -67,6 +68,31 @@ class Assessment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
     versions: Versions = Versions()
     features: tuple[float | None, ...] | None = None
     deferred: bool = False
+
+
+class Shed(Struct, frozen=True, kw_only=True, gc=False):
+    """What a flood kept from being judged, of one batch: a record without a key, ahead of the batch's assessments.
+
+    An event in here that comes again is new: nothing was learned from it, not even that it came. `runs` has the first
+    and the last offset, both included, of each run without a gap in this partition of the events topic. Of two records
+    about one offset, this and an assessment, the first in the log is the valid one.
+    """
+
+    n_shed: int
+    runs: tuple[tuple[int, int], ...]
+
+    @staticmethod
+    def of(offsets: Iterable[int]) -> "Shed":
+        """Return the record for some offsets, in rising order."""
+        runs: list[tuple[int, int]] = []
+        for offset in offsets:
+            first = runs.pop()[0] if runs and runs[-1][1] == offset - 1 else offset
+            runs.append((first, offset))
+        return Shed(n_shed=sum(last - first + 1 for first, last in runs), runs=tuple(runs))
+
+    def offsets(self) -> Iterator[int]:
+        """Yield the offsets, in rising order."""
+        return chain.from_iterable(range(first, last + 1) for first, last in self.runs)
 
 
 class JournalEntry(Struct, frozen=True, gc=False):

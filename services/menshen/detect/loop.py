@@ -5,7 +5,7 @@ is byte-identical, because what was observed is stored with the intent before th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from menshen.contract.assessment import Observed
+from menshen.contract.assessment import Observed, Shed
 from menshen.contract.dead_letter import RejectReason
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, VERDICTS
 from menshen.contract.verdict import Verdict
@@ -40,7 +40,7 @@ EVENTS_A_ROUND = 256
 """Partitions that bring more together go in rounds of their own: while one is judged, another's records are sent."""
 _OTHER_CONTENT = "the event_id was seen before with another content"
 _NOTHING = Observed()
-_OBSERVED = msgspec.msgpack.Decoder(dict[int, Observed])
+_DECIDED = msgspec.msgpack.Decoder(tuple[dict[int, Observed], list[int]])
 
 
 class Ports(NamedTuple):
@@ -60,10 +60,15 @@ class Judged(Struct, frozen=True, gc=False):
 
 
 class Portion(Struct):
-    """What one partition brings to a round, and what becomes of it: `failure` if something went wrong with it."""
+    """What one partition brings to a round, and what becomes of it: `failure` if something went wrong with it.
+
+    `arrivals` are those of the batch that are judged, `shed` the offsets of those that are not.
+    """
 
     owned: Partition
     batch: Batch
+    arrivals: list[Arrival] = []
+    shed: list[int] = []
     observed: dict[int, Observed] = {}
     judged: list[Judged] = []
     published: Published = Published((), (), 0, 0)
@@ -123,14 +128,16 @@ class Loop:
 
     async def _observe(self, portions: list[Portion]) -> None:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
-        shared = [[(a.record.offset, entry) for a in p.batch.arrivals for entry in shared_of(a)] for p in portions]
+        for portion in portions:
+            _choose(portion, self._shedding.of(portion.batch.arrivals))
+        shared = [[(a.record.offset, entry) for a in p.arrivals for entry in shared_of(a)] for p in portions]
         entries = [entry for own in shared for _, entry in own]
         counts = iter(await self._store.observe(entries) if entries else ())
         for portion, own in zip(portions, shared, strict=True):
-            owned, batch = portion.owned, portion.batch
+            owned = portion.owned
             if self._store.run != owned.claim.run:
                 portion.failure = Stale(f"partition {owned.number}: Redis was started anew")
-            fresh = self._places(batch) | self._shedding.of(batch.arrivals)
+            fresh = self._places(portion.arrivals)
             for (offset, entry), (hour, day, month) in zip(own, islice(counts, len(own)), strict=True):
                 seen = fresh.get(offset, _NOTHING)
                 if entry.kind == "d":
@@ -138,33 +145,39 @@ class Loop:
                 else:
                     seen = replace(seen, ip_subjects_1h=hour, ip_subjects_1d=day)
                 fresh[offset] = seen
-            portion.observed = fresh | _from_journal(batch, owned)
+            portion.observed = fresh | _from_journal(portion)
 
-    def _places(self, batch: Batch) -> dict[int, Observed]:
+    def _places(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
         """Look up where the addresses are that events name."""
-        named = ((arrival.record.offset, getattr(arrival.event, "ip", None)) for arrival in batch.arrivals)
+        named = ((arrival.record.offset, getattr(arrival.event, "ip", None)) for arrival in arrivals)
         located = ((offset, self._geo.locate(ip)) for offset, ip in named if ip)
         return {offset: Observed(ip_place=place) for offset, place in located if place}
 
     async def _open(self, portion: Portion) -> None:
-        """Store the intent, read the subjects that are not in memory, and take what is valid as observed."""
+        """Store the intent, read the subjects that are not in memory, and take what is valid as observed and shed.
+
+        Where another intent may be the valid one, any event of the batch may have to be judged by it.
+        """
         owned, batch = portion.owned, portion.batch
-        unread = sorted({a.event.subject_id for a in batch.arrivals if a.event.subject_id not in owned.subjects})
-        intent = Intent(batch.first, batch.last, msgspec.msgpack.encode(portion.observed))
+        arrivals = batch.arrivals if owned.claim.intent else portion.arrivals
+        unread = sorted({a.event.subject_id for a in arrivals if a.event.subject_id not in owned.subjects})
+        intent = Intent(batch.first, batch.last, msgspec.msgpack.encode((portion.observed, portion.shed)))
         valid, blobs = await self._store.open(owned.claim, owned.number, intent, unread)
         for name, blob in zip(unread, blobs, strict=True):
             owned.remember(name, NOBODY if blob is None else unpack(blob), changed=False)
         if valid == intent:
             return
-        if valid.last != batch.last:
+        if valid.last != batch.last or not owned.claim.intent:
             raise Stale(f"partition {owned.number}: the stored intent ends at {valid.last}, the batch at {batch.last}")
-        portion.observed = _OBSERVED.decode(valid.observed) | _from_journal(batch, owned)
+        observed, shed = _DECIDED.decode(valid.observed)
+        _choose(portion, set(shed))
+        portion.observed = observed | _from_journal(portion)
 
     async def _step(self, portion: Portion) -> None:
         """Judge the events in the order of the log, so that one subject's second event meets its first."""
         owned, observed, rules = portion.owned, portion.observed, self._rulebook.current
         judged, changed = list[Judged](), dict[str, Subject]()
-        for arrival in portion.batch.arrivals:
+        for arrival in portion.arrivals:
             if len(judged) % EVENTS_AT_A_STRETCH == EVENTS_AT_A_STRETCH - 1:
                 await asyncio.sleep(0)
             name, offset = arrival.event.subject_id, arrival.record.offset
@@ -179,21 +192,22 @@ class Loop:
         portion.judged = judged
 
     async def _publish(self, portion: Portion) -> None:
-        """Append what the log does not have: assessments and dead letters first, then the verdicts."""
+        """Append what the log does not have: dead letters, what was shed, assessments, and then the verdicts."""
         owned, judged = portion.owned, portion.judged
         reused = (j.arrival.record for j in judged if j.outcome.rejection)
         dead = portion.batch.dead + [dead_letter(record, RejectReason.ID_REUSE, _OTHER_CONTENT) for record in reused]
         known = owned.journal
         fresh = [j for j in judged if j.outcome.assessment and not (known and j.arrival.key in known)]
         records = [Outgoing(j.arrival.record.key, msgspec.json.encode(j.outcome.assessment)) for j in fresh]
+        if untold := [offset for offset in portion.shed if offset not in owned.shed]:
+            records.insert(0, Outgoing(None, msgspec.json.encode(Shed.of(untold))))
         await self._publisher.publish(DEAD_LETTERS, owned.number, dead)
         owned.published_end = await self._append(ASSESSMENTS, owned, records, owned.published_end)
         verdicts = [v for j in judged for v in j.outcome.verdicts if v.verdict_id not in owned.answered]
         answers = [self._signed(verdict) for verdict in verdicts]
         owned.answered_end = await self._append(VERDICTS, owned, answers, owned.answered_end)
         n_known = sum(j.outcome.assessment is None and not j.outcome.rejection for j in judged)
-        n_shed = sum(j.outcome.assessment is not None and j.outcome.assessment.observed.shed for j in judged)
-        portion.published = Published(dead, verdicts, n_known, n_shed)
+        portion.published = Published(dead, verdicts, n_known, len(portion.shed))
 
     async def _append(self, topic: str, owned: Partition, records: list[Outgoing], end: int) -> int:
         """Append records behind `end`, where all that is there is in the journal, and return the end behind them.
@@ -236,8 +250,24 @@ async def _each(portions: Iterable[Portion], do: Callable[[Portion], Awaitable[N
     await asyncio.gather(*map(tried, _sound(portions)))
 
 
-def _from_journal(batch: Batch, owned: Partition) -> dict[int, Observed]:
+def _choose(portion: Portion, shed: Collection[int]) -> None:
+    """Sort out what is judged and what is shed; what the log says about an event stands."""
+    owned, arrivals = portion.owned, portion.batch.arrivals
+    if not shed and not owned.shed:
+        portion.arrivals, portion.shed = arrivals, []
+        return
+    portion.arrivals, portion.shed = [], []
+    for arrival in arrivals:
+        offset = arrival.record.offset
+        if offset in owned.shed or (offset in shed and offset not in owned.judged):
+            portion.shed.append(offset)
+        else:
+            portion.arrivals.append(arrival)
+
+
+def _from_journal(portion: Portion) -> dict[int, Observed]:
+    owned = portion.owned
     if not owned.journal:
         return {}
-    known = ((a.record.offset, owned.journal.get(a.key)) for a in batch.arrivals)
+    known = ((a.record.offset, owned.journal.get(a.key)) for a in portion.arrivals)
     return {offset: entry.observed for offset, entry in known if entry}

@@ -1,13 +1,12 @@
 """Under a flood the worker judges what money waits for, and passes over telemetry that has grown old.
 
-What was shed is written down as observed, with the intent and with the record: whoever judges the event again, after a
-crash or in an audit, passes it over as well, however late it is by then.
+What was shed is written down with the intent, and then in the log, one record a batch: whoever judges the log again,
+after a crash or in an audit, passes over the same events, however late it is by then.
 """
 
 import time
 from collections.abc import Callable, Iterable
 
-from menshen.contract.assessment import Observed
 from menshen.contract.events import Envelope, Keystroke, Location, Pointer
 from menshen.detect.arrivals import Arrival
 from menshen.shell.logs import logger
@@ -17,7 +16,6 @@ TELEMETRY: frozenset[type[Envelope]] = frozenset([Keystroke, Pointer, Location])
 """What comes by the hundred; it alone is shed. A session of which it is missing is judged as one without it."""
 CALM_MS = 10_000
 """So long after the last event that was shed, a flood is over."""
-_SHED = Observed(shed=True)
 
 
 def wall_clock_ms() -> int:
@@ -32,14 +30,14 @@ class Shedding:
         self._after_ms, self._now_ms = after_ms, now_ms
         self._last_shed_ms: int | None = None
 
-    def of(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
-        """Return what is observed of those that are shed, by offset."""
+    def of(self, arrivals: Iterable[Arrival]) -> set[int]:
+        """Return the offsets of those that are shed now."""
         if not self._after_ms:
-            return {}
+            return set()
         now_ms = self._now_ms()
         newest_ms = now_ms - self._after_ms
         shed = {
-            each.record.offset: _SHED
+            each.record.offset
             for each in arrivals
             if each.record.timestamp <= newest_ms and type(each.event) in TELEMETRY
         }

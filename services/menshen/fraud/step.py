@@ -115,9 +115,6 @@ class Outcome(Struct, frozen=True, gc=False):
     rejection: RejectReason | None = None
 
 
-_UNJUDGED = Case((), (), degraded=False)
-
-
 def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     """Judge one event by what is known of its subject, and learn from it."""
     event = sighting.event
@@ -127,8 +124,6 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     if known is not None:
         return Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
     subject = subject.with_event(key, content, claimed=event.assurance == "claimed")
-    if sighting.observed.shed:
-        return Outcome(subject, _assessment(as_uuid(digest), sighting, _UNJUDGED, None, rules))
     subject, visit, findings = _look(subject, sighting, rules)
     row = vector_of(visit, len(rules.features)) if is_decision_point(sighting) else None
     case = _case(subject, sighting, visit, row, findings, rules)

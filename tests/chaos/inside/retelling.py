@@ -27,12 +27,12 @@ def retell(folder: Path) -> None:
 
     async def all_of_them(self: Loop, portion: Any) -> None:
         owned = portion.owned
-        journal, answered = owned.journal, owned.answered
-        owned.journal, owned.answered = {}, {}
+        journal, answered, shed = owned.journal, owned.answered, owned.shed
+        owned.journal, owned.answered, owned.shed = {}, {}, {}
         try:
             await publish(self, portion)
         finally:
-            owned.journal, owned.answered = journal, answered
+            owned.journal, owned.answered, owned.shed = journal, answered, shed
 
     async def to_a_file(_: Publisher, topic: str, partition: int, records: Any) -> None:
         with (folder / f"{topic}-{partition}.jsonl").open("a", encoding="utf-8") as file:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import json
 from redis.asyncio import Redis
-from tests.integration.loop.world import PARTITION, SUBJECT, World, checkpoint, login
+from tests.integration.loop.world import PARTITION, SUBJECT, World, checkpoint, location, login
 
 from menshen.contract.topics import ASSESSMENTS
 from menshen.detect.ownership import audit
@@ -58,6 +58,14 @@ async def test_what_was_judged_is_what_the_log_gives(world: World) -> None:
     await world.send(login("e2", device_id="laptop"), login("e2", device_id="laptop"), b"broken", checkpoint("e3"))
     await judge_and_save(world, owned)
     assert await auditing == Audited(subjects=1, events=3, differ=[])
+
+
+async def test_what_was_shed_is_not_counted_again(world: World) -> None:
+    owned, auditing = await begun(world)
+    world.sheds(1)
+    await world.send(location("e2"), login("e3", device_id="laptop"))
+    await judge_and_save(world, owned)
+    assert await auditing == Audited(subjects=1, events=1, differ=[])
 
 
 async def test_a_blob_that_was_changed_is_named(world: World, redis_url: str) -> None:

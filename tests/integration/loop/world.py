@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from redis.asyncio import Redis
 from tests.servers.kafka import Kafka
 
-from menshen.contract.assessment import Assessment
+from menshen.contract.assessment import Assessment, Shed
 from menshen.contract.decoding import encode_event
 from menshen.contract.events import Checkpoint, Event, Location, Login
 from menshen.contract.routing import partition_of
@@ -137,7 +137,13 @@ class World:
         return [record async for record in self.reader.read(topic, PARTITION, first, end)]
 
     async def assessments(self) -> list[Assessment]:
-        return [msgspec.json.decode(record.value, type=Assessment) for record in await self.log(ASSESSMENTS)]
+        records = [record for record in await self.log(ASSESSMENTS) if record.key is not None]
+        return [msgspec.json.decode(record.value, type=Assessment) for record in records]
+
+    async def shed(self) -> list[Shed]:
+        """Return what is written of events that were shed, a record a batch."""
+        records = [record for record in await self.log(ASSESSMENTS) if record.key is None]
+        return [msgspec.json.decode(record.value, type=Shed) for record in records]
 
     async def verdicts(self) -> list[Verdict]:
         return [msgspec.json.decode(record.value, type=Verdict) for record in await self.log(VERDICTS)]

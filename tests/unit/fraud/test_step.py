@@ -11,7 +11,6 @@ from tests.unit.fraud.story import (
     HOUR_S,
     MINUTE_S,
     ON_D2,
-    PARIS,
     TRANSFER,
     Story,
     flat_model,
@@ -21,7 +20,6 @@ from tests.unit.fraud.story import (
     with_new_device,
 )
 
-from menshen.contract.assessment import Observed
 from menshen.contract.dead_letter import RejectReason
 from menshen.contract.events import FAMILIES, Challenge, Checkpoint, Device, Keystroke, Label, Location, Login
 from menshen.contract.verdict import BOUND, SEVERITY
@@ -60,24 +58,6 @@ def test_one_of_two_alternatives_is_enough() -> None:
     story.send(Login, ip="10.0.0.1")
     story.send(Device)
     assert story.verdict(Checkpoint, **TRANSFER).missing == ()
-
-
-def test_what_was_shed_is_missing_and_sways_nothing() -> None:
-    story = Story()
-    for family in (Login, Device):
-        story.send(family)
-    before = story.subject
-    shed = story.send(Location, gps=PARIS, observed=Observed(shed=True))
-    assert shed.assessment
-    assert (shed.assessment.score, shed.assessment.reasons, shed.verdicts) == (0, (), ())
-    assert replace(story.subject, recent=before.recent) == before
-    assert story.verdict(Checkpoint, **TRANSFER).missing == ("gps|ip",)
-
-
-def test_a_shed_event_that_comes_again_changes_nothing() -> None:
-    story = Story()
-    story.send(Location, observed=Observed(shed=True))
-    assert story.judge(story.log[0]).assessment is None
 
 
 def test_what_another_visit_sent_is_missing_in_this_one() -> None:

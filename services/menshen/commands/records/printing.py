@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from rich.text import Text
 
-from menshen.contract.assessment import Assessment, Reason
+from menshen.contract.assessment import Assessment, Reason, Shed
 from menshen.contract.dead_letter import DETAIL_HEADER, REASON_HEADER, SOURCE_HEADER
 from menshen.contract.signature import BadSignature, TrustedKeys
 from menshen.contract.verdict import SIGNATURE_HEADER, Verdict
@@ -69,7 +69,10 @@ def verdict_line(record: Record, keys: TrustedKeys | None) -> Text:
 
 
 def assessment_line(record: Record, _: TrustedKeys | None) -> Text:
-    """Show what an event did to the score."""
+    """Show what an event did to the score, or how many were shed."""
+    if record.key is None and (shed := _read(record, Shed)):
+        runs = ", ".join(f"{first} to {last}" for first, last in shed.runs)
+        return one_line(record.timestamp_ms, (f"shed {shed.n_shed} of partition {record.partition}:", "yellow"), runs)
     if (seen := _read(record, Assessment)) is None:
         return _unreadable(record)
     deferred = ("deferred" if seen.deferred else "", "yellow")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import json
 
-from menshen.contract.assessment import JournalEntry, Observed
+from menshen.contract.assessment import JournalEntry, Observed, Shed
 from menshen.contract.topics import ASSESSMENTS, EVENTS
 from menshen.detect.arrivals import decode
 from menshen.detect.ownership.partition import EventKey, Partition
@@ -25,7 +25,14 @@ SUBJECTS = 16
 """Of one partition, the ones seen last: they are the likeliest to be seen again before the second look."""
 EVENTS_BETWEEN = 500
 LOOK_S, LONGEST_S = 0.5, 30.0
-_JOURNAL = json.Decoder(JournalEntry)
+_JOURNAL, _SHED = json.Decoder(JournalEntry), json.Decoder(Shed)
+
+
+class Told(NamedTuple):
+    """What the log says of events: what was observed by the first record of each, and the offsets of those shed."""
+
+    observed: dict[EventKey, Observed]
+    shed: set[int]
 
 
 class Audited(NamedTuple):
@@ -85,7 +92,7 @@ class Audit:
         ours = before.owner == after.owner == owned.claim.token
         if not ours or rules is not self._rulebook.current or after.mark <= before.mark:
             return None
-        recount = _Recount(before, rules, await self._observed(owned.number, names, before.vmark))
+        recount = _Recount(before, rules, await self._told(owned.number, names, before.vmark))
         async for record in self._reader.read(EVENTS, owned.number, before.mark + 1, after.mark + 1):
             recount.take(record)
         return recount.against(after)
@@ -100,31 +107,35 @@ class Audit:
             if held.mark - mark >= EVENTS_BETWEEN or clock() >= until_s:
                 return held
 
-    async def _observed(self, number: int, names: list[str], start: int) -> dict[EventKey, Observed]:
-        """Return what was observed by the first record of each event of these subjects, from a place in the log on."""
+    async def _told(self, number: int, names: list[str], start: int) -> Told:
+        """Return what the log of assessments says of the events of these subjects, from a place on."""
         first, end = await self._reader.span(ASSESSMENTS, number)
-        keys, observed = {name.encode() for name in names}, dict[EventKey, Observed]()
+        keys, told, judged = {name.encode() for name in names}, Told({}, set()), set[int]()
         async for record in self._reader.read(ASSESSMENTS, number, max(first, start), end):
-            if record.key in keys:
-                entry = _JOURNAL.decode(record.value)
-                observed.setdefault((entry.subject_id, entry.event_id), entry.observed)
-        return observed
+            if record.key is None:
+                told.shed.update(offset for offset in _SHED.decode(record.value).offsets() if offset not in judged)
+            elif record.key in keys and (entry := _JOURNAL.decode(record.value)).offset not in told.shed:
+                judged.add(entry.offset)
+                told.observed.setdefault((entry.subject_id, entry.event_id), entry.observed)
+        return told
 
 
 class _Recount:
     """Steps some subjects once more, event by event."""
 
-    def __init__(self, held: Held, rules: Rules, observed: dict[EventKey, Observed]) -> None:
+    def __init__(self, held: Held, rules: Rules, told: Told) -> None:
         self._blobs = dict(held.blobs)
         self._subjects = {name: NOBODY if blob is None else unpack(blob) for name, blob in held.blobs.items()}
-        self._rules, self._observed = rules, observed
+        self._rules, self._told = rules, told
         self._n_events = 0
 
     def take(self, record: Any) -> None:
-        """Step a record of the log if it is about one of the subjects."""
+        """Step a record of the log if it is about one of the subjects, unless it was shed."""
         name = (record.key or b"").decode(errors="replace")
+        if record.offset in self._told.shed:
+            return
         for arrival in decode([record], 0, self._subjects).arrivals if name in self._subjects else ():
-            seen = self._observed.get(arrival.key, Observed())
+            seen = self._told.observed.get(arrival.key, Observed())
             sighting = Sighting(arrival.event, record.offset, record.timestamp, arrival.content_crc, seen)
             try:
                 outcome = step(self._subjects[name], sighting, self._rules)

@@ -1,7 +1,7 @@
 """One partition that this worker owns: everything that is forgotten when it loses it."""
 
 import asyncio
-import itertools
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from menshen.contract.assessment import Observed
@@ -37,8 +37,9 @@ class Partition:
     `position` is the offset of the next event to judge, `quarantined` that of one that shall not be stepped again.
     `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that
     Redis has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond
-    the mark, by subject and event id, and by verdict id. Whoever judges or saves holds `busy`. `waiting` are records
-    that were fetched, at last when `polled_at_s` says on the event loop's clock.
+    the mark, by subject and event id, and by verdict id; `judged` are the offsets of the events that were, and `shed`
+    tells of each that was passed over where that is written down. Whoever judges or saves holds `busy`. `waiting` are
+    records that were fetched, at last when `polled_at_s` says on the event loop's clock.
     """
 
     def __init__(self, number: int, claim: Claim) -> None:
@@ -49,6 +50,8 @@ class Partition:
         self.subjects: dict[str, Subject] = {}
         self.changed: set[str] = set()
         self.journal: dict[EventKey, Journaled] = {}
+        self.judged: set[int] = set()
+        self.shed: dict[int, int] = {}
         self.answered: dict[str, Journaled] = {}
         self.published_end = claim.marks.vmark
         self.answered_end = claim.marks.wmark
@@ -89,7 +92,9 @@ class Partition:
     def marks(self) -> Marks:
         """Return how far a snapshot taken now reaches; records of later events hold the two log positions back."""
         mark = self.position - 1
-        vmark = min((j.at for j in self.journal.values() if j.offset > mark), default=self.published_end)
+        journaled = (j.at for j in self.journal.values() if j.offset > mark)
+        noted = (at for offset, at in self.shed.items() if offset > mark)
+        vmark = min(chain(journaled, noted), default=self.published_end)
         wmark = min((j.at for j in self.answered.values() if j.offset > mark), default=self.answered_end)
         return Marks(mark, vmark, wmark)
 
@@ -99,7 +104,9 @@ class Partition:
         kept = intent if intent and intent.first > marks.mark else None
         self.claim = self.claim._replace(marks=marks, intent=kept)
         self.journal = {event: j for event, j in self.journal.items() if j.offset > marks.mark}
+        self.judged = {offset for offset in self.judged if offset > marks.mark}
+        self.shed = {offset: at for offset, at in self.shed.items() if offset > marks.mark}
         self.answered = {verdict: j for verdict, j in self.answered.items() if j.offset > marks.mark}
         self.changed.clear()
-        for name in list(itertools.islice(self.subjects, max(0, len(self.subjects) - MAX_SUBJECTS))):
+        for name in list(islice(self.subjects, max(0, len(self.subjects) - MAX_SUBJECTS))):
             del self.subjects[name]

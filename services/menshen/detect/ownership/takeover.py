@@ -2,7 +2,7 @@
 
 from msgspec import Struct, json
 
-from menshen.contract.assessment import JournalEntry
+from menshen.contract.assessment import JournalEntry, Shed
 from menshen.contract.decoding import Undecodable, decode_event
 from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 from menshen.detect.arrivals import Arrival, shared_of
@@ -14,7 +14,7 @@ from menshen.shell.redis.store import Shared, Store
 
 log = logger(__name__)
 ENTRIES_A_CALL = 1000
-_JOURNAL = json.Decoder(JournalEntry)
+_JOURNAL, _SHED = json.Decoder(JournalEntry), json.Decoder(Shed)
 
 
 class _Answered(Struct):
@@ -86,14 +86,23 @@ class Takeover:
         await self._store.observe(entries)
 
     async def _read_journal(self, owned: Partition) -> None:
-        """Find the assessments of events beyond the mark: what was observed for them stands."""
+        """Find the assessments of events beyond the mark, and what was shed there: the first word on each stands."""
         first, end = await self._reader.span(ASSESSMENTS, owned.number)
         async for record in self._reader.read(ASSESSMENTS, owned.number, max(first, owned.published_end), end):
+            if record.key is None:
+                self._find_shed(owned, record.offset, _SHED.decode(record.value))
+                continue
             entry = _JOURNAL.decode(record.value)
-            if entry.offset >= owned.position:
+            if entry.offset >= owned.position and entry.offset not in owned.shed:
                 key: EventKey = entry.subject_id, entry.event_id
                 owned.journal.setdefault(key, Journaled(record.offset, entry.offset, entry.observed))
+                owned.judged.add(entry.offset)
         owned.published_end = end
+
+    def _find_shed(self, owned: Partition, at: int, shed: Shed) -> None:
+        for offset in shed.offsets():
+            if offset >= owned.position and offset not in owned.judged:
+                owned.shed.setdefault(offset, at)
 
     async def _read_answers(self, owned: Partition) -> None:
         """Find the verdicts that are published beyond the mark: a worker with newer rules must not answer again."""

@@ -20,7 +20,7 @@ from menshen.commands.records.printing import (
     verdict_line,
 )
 from menshen.commands.records.tail import tail
-from menshen.contract.assessment import Assessment, Reason
+from menshen.contract.assessment import Assessment, Reason, Shed
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.verdict import Verdict
 from menshen.shell.signing import Signer, new_key_pair
@@ -98,6 +98,11 @@ def test_an_assessment_is_one_line_with_its_reasons() -> None:
     )
     line = assessment_line(record(msgspec.json.encode(seen)), None).plain
     assert line == "1970-01-01 00:00:01Z  subject-1  location     310  IMPOSSIBLE_TRAVEL +310  deferred"
+
+
+def test_what_was_shed_is_one_line() -> None:
+    seen = record(msgspec.json.encode(Shed(n_shed=4, runs=((1, 3), (7, 7)))))._replace(key=None)
+    assert assessment_line(seen, None).plain == "1970-01-01 00:00:01Z  shed 4 of partition 3:  1 to 3, 7 to 7"
 
 
 LETTER = record(
