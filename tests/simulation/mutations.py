@@ -74,7 +74,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "save deletes an intent that lies beyond its mark",
         "zombies",
         (Cut(scripts.save, '"first" in slot and int(slot["first"]) <= int(new_mark)', "True"),),
-        red_at=189,
+        red_at=715,
     ),
     "no_journal": Mutation(
         "what is published beyond the mark is not remembered",
