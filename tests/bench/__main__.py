@@ -29,12 +29,14 @@ from menshen.bench.seeding import fill
 
 WIDTH = 160
 """Of the tables where they go to a file, so that no heading is cut."""
+FEWEST = 1_000
+"""Events at a rate: with fewer there may be no checkpoint among them."""
 ALL = ["floor", "floor_with_state", "menshen", "stock_faust", *(["quix_streams"] if rows.QUIX else [])]
 
 
 def main() -> None:
     """Measure, show, and judge."""
-    given = _options().parse_args()
+    given = _given()
     began_s, noise = time.monotonic(), Noise()
 
     def say(what: str) -> None:
@@ -60,6 +62,18 @@ def main() -> None:
     sys.exit(1 if short and given.check else 0)
 
 
+def _given() -> argparse.Namespace:
+    options = _options()
+    given = options.parse_args()
+    if any(rate * given.seconds < FEWEST for rate in _rates(given)):
+        options.error(f"fewer than {FEWEST:,} events say nothing of waits: more of --seconds or higher --rates ('': none)")
+    return given
+
+
+def _rates(given: argparse.Namespace) -> list[float]:
+    return [float(rate) for rate in given.rates.split(",") if rate]
+
+
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     options.add_argument("--events", type=int, default=200_000, help="in the log that all take (default %(default)s)")
@@ -67,7 +81,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=1, help="of people and events (default %(default)s)")
     options.add_argument("--rows", default=",".join(ALL), help="who takes the log (default %(default)s)")
     options.add_argument(
-        "--rates", default="1000,2000,5000,10000,20000", help="open loop, events/s (default %(default)s)"
+        "--rates", default="1000,2000,5000,10000,20000", help="open loop, events/s ('': none; default %(default)s)"
     )
     options.add_argument("--seconds", type=float, default=20.0, help="at each rate (default %(default)s)")
     options.add_argument(
@@ -92,9 +106,8 @@ def _measured(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str
         if names := [name for name in given.rows.split(",") if name]:
             with House(folder / "rows", crowd, say) as house:
                 found["rows"] = _rows(house, names, given)
-        if rates := [float(rate) for rate in given.rates.split(",") if rate]:
+        if loads := [Load(rate) for rate in _rates(given)]:
             with House(folder / "waits", crowd, say) as house:
-                loads = [Load(rate) for rate in rates]
                 found["waits"] = latency.menshen(house, "waits", loads, given.seconds, given.workers)
         if given.pressure:
             with House(folder / "pressure", crowd, say) as house:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ WAITS = ("p50_ms", "p99_ms", "p99_9_ms", "max_ms")
 
 def machine() -> dict[str, Any]:
     """Return what a figure depends on: the processor, how many there are and what they are worth together, how busy
-    they were before, and whether the kernel shares them out by session (`docs/performance.md`).
+    they were before, whether the kernel shares them out by session, and whose Python it is (`docs/performance.md`).
     """
     cpuinfo = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
@@ -40,6 +41,7 @@ def machine() -> dict[str, Any]:
         "worth": worth(os.cpu_count() or 1),
         "load_before": load_before,
         "autogroup": autogroup.exists() and autogroup.read_text().strip() == "1",
+        "python": f"{platform.python_version()} in {sys.base_prefix}",
     }
 
 
@@ -48,7 +50,7 @@ def tables(found: Found, console: Console) -> None:
     on = found["machine"]
     autogroups = "CPU shared out by session (autogroup)" if on["autogroup"] else "no autogroup"
     together = f"{on['cores']} x {on['cpu']}, together as quick as {on['worth']}"
-    console.print(f"{together}, load before {on['load_before']}, {autogroups}")
+    console.print(f"{together}, load before {on['load_before']}, {autogroups}, Python {on['python']}")
     if state := found.get("state_bytes"):
         console.print(f"a subject's state: {state['median']:,} bytes at the median, {state['largest']:,} at the most")
     if rows := found.get("rows"):
