@@ -66,7 +66,7 @@ def _given() -> argparse.Namespace:
     options = _options()
     given = options.parse_args()
     if any(rate * given.seconds < FEWEST for rate in _rates(given)):
-        options.error(f"fewer than {FEWEST:,} events say nothing of waits: more of --seconds or higher --rates ('': none)")
+        options.error(f"fewer than {FEWEST:,} events say nothing of waits: more --seconds or higher --rates ('': none)")
     return given
 
 

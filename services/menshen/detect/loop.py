@@ -36,7 +36,7 @@ from menshen.shell.together import Together
 log = logger(__name__)
 EVENTS_AT_A_STRETCH = 32
 """So many are judged before whatever else is ready has its turn: answers, heartbeats, records of other partitions."""
-EVENTS_A_ROUND = 256
+EVENTS_A_ROUND = 512
 """Partitions that bring more together go in rounds of their own: while one is judged, another's records are sent."""
 _OTHER_CONTENT = "the event_id was seen before with another content"
 _NOTHING = Observed()

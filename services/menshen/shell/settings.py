@@ -99,7 +99,7 @@ class DetectSettings(ProcessSettings):
     policy_file: Path = Field(bundled("deploy/policy/default.toml"), description="what scores mean, TOML")
     model_dir: Path = Field(bundled("deploy/models/default"), description="the learned score: arrays and manifest")
     geoip_file: Path | None = Field(None, description="a city base in MMDB format; without it addresses have no place")
-    batch_max: int = Field(256, ge=1, le=4096, description="events judged together at the most")
+    batch_max: int = Field(512, ge=1, le=4096, description="events judged together at the most")
     shed_after_ms: int = Field(
         0, ge=0, le=3_600_000, description="age from which telemetry is not judged any more, ms; 0: all of it is"
     )
