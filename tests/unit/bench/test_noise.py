@@ -10,9 +10,12 @@ def stat(used: int, idle: int, stolen: int) -> str:
 
 
 def mood(*looks_s: float, before: str = "", after: str = "") -> Mood:
-    """Return what is said of a machine whose work takes so long at each look, from one line of ticks to the other."""
+    """Return what is said of a machine whose work takes so long at each look, from one line of ticks to the other.
+
+    All tries of a look but one are interrupted, at each look for longer.
+    """
     begin = stat(100, 100, 0)
-    tries = iter([tried for look_s in looks_s for tried in (*[look_s * 3] * (N_TRIES - 1), look_s)])
+    tries = iter([tried for n, look_s in enumerate(looks_s, 2) for tried in (*[n * look_s] * (N_TRIES - 1), look_s)])
     ticks = iter([before or begin, after or begin])
     noise = Noise(lambda: next(tries), lambda: next(ticks))
     for _ in looks_s:
