@@ -47,8 +47,8 @@ class Replay:
             with House(self._folder / "small", PARTITIONS, self.say) as house:
                 house.fill(n_small, self._seed)
                 self._one_by_one(house)
-            self._one_partition(self._n_events, 256, 64)
-        self._one_partition(n_small, 256, 7, 1)
+            self._one_partition(self._n_events, 512, 64)
+        self._one_partition(n_small, 512, 256, 7, 1)
 
     def _with_journal(self, house: House) -> None:
         first = self._timed("judged by 2 workers", house.judge(2))
