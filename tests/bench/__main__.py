@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,11 @@ def main() -> None:
     sys.exit(1 if short and given.check else 0)
 
 
-def _given() -> argparse.Namespace:
+def _given(words: Sequence[str] | None = None) -> argparse.Namespace:
     options = _options()
-    given = options.parse_args()
-    if any(rate * given.seconds < FEWEST for rate in _rates(given)):
+    given = options.parse_args(words)
+    rates = _rates(given) + [pressure.USUAL.rate] * given.pressure
+    if any(rate * given.seconds < FEWEST for rate in rates):
         options.error(f"fewer than {FEWEST:,} events say nothing of waits: more --seconds or higher --rates ('': none)")
     return given
 
