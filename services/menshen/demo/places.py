@@ -47,7 +47,7 @@ def write_base(path: Path) -> None:
     """Write the addresses as a city base in MMDB format; raise ServerError where the writer is not installed."""
     try:
         from mmdb_writer import MMDBWriter  # noqa: PLC0415  # comes with the extra that the demonstration needs
-        from netaddr import IPSet  # type: ignore[import-untyped]  # noqa: PLC0415
+        from netaddr import IPSet  # type: ignore[import-untyped]  # noqa: PLC0415  # has no types
     except ModuleNotFoundError as missing:
         raise ServerError(f"{missing.name} is not installed: pip install 'menshen[embedded]'") from None
     base = MMDBWriter(ip_version=4, database_type="Menshen-Demo-City")

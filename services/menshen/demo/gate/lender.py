@@ -103,7 +103,7 @@ class Lender:
 def _call(url: str, value: bytes | None = None, **headers: str) -> Reply:
     request = urllib.request.Request(url, value, headers)  # noqa: S310  # our own processes
     try:
-        with urllib.request.urlopen(request, timeout=CALL_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=CALL_S) as answer:  # noqa: S310  # the same
             return Reply(answer.status, answer.read())
     except urllib.error.HTTPError as refused:
         with refused:
