@@ -1,6 +1,5 @@
 # `make help` lists what there is. A recipe that needs packages installs them first, from lock files with hashes.
-# A distribution's own Python, where it can make environments: it is built with profiles, and quicker than one that was
-# compiled by a plain `configure` (docs/performance.md).
+# The distribution's own Python, where it can make environments: Debian's is quicker than a plain build (docs/performance.md).
 PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.11 || echo python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
