@@ -16,7 +16,7 @@ from menshen.contract.assessment import Assessment, Observed
 from menshen.contract.events import FAMILIES, Challenge, Checkpoint, Device, Envelope, Event, Location, Login, Override
 from menshen.contract.verdict import BOUND, SEVERITY, Verdict
 from menshen.fraud.sighting import Sighting
-from menshen.fraud.step import Outcome, Rules, step
+from menshen.fraud.step import Outcome, Rules, step, step_all
 from menshen.fraud.subject import NOBODY, Subject, pack, unpack
 
 pytestmark = pytest.mark.slow
@@ -142,6 +142,25 @@ def test_no_cut_of_the_batches_and_no_loss_of_memory_changes_a_record(history: l
     always = judged(log, keep=lambda subject: unpack(pack(subject)))
     assert [records(o) for o in whole] == [records(o) for o in cut] == [records(o) for o in always]
     assert pack(whole[-1].subject) == pack(cut[-1].subject) == pack(always[-1].subject)
+
+
+@settings(max_examples=60)
+@given(several=st.lists(histories, min_size=2, max_size=4), by=st.sampled_from((RULES, STRICT, DEGRADED)))
+def test_side_by_side_everybody_is_judged_as_alone(several: list[list[Line]], by: Rules) -> None:
+    logs = [_of_subject(f"s{n}", told(history)) for n, history in enumerate(several)]
+    alone = [judged(log, by) for log in logs]
+    together: list[list[Outcome]] = [[] for _ in logs]
+    for turn in range(max(map(len, logs))):
+        there = [n for n, log in enumerate(logs) if turn < len(log)]
+        due = [(together[n][-1].subject if turn else NOBODY, logs[n][turn]) for n in there]
+        for n, outcome in zip(there, step_all(due, by), strict=True):
+            together[n].append(outcome)
+    assert [[records(o) for o in one] for one in together] == [[records(o) for o in one] for one in alone]
+    assert [pack(one[-1].subject) for one in together] == [pack(one[-1].subject) for one in alone]
+
+
+def _of_subject(name: str, log: list[Sighting]) -> list[Sighting]:
+    return [replace(sighting, event=replace(sighting.event, subject_id=name)) for sighting in log]
 
 
 @settings(max_examples=40)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from tests.cutting import Cut, recut
 from tests.simulation.ports import scripts
 
-from menshen.detect.loop import Loop, _choose
+from menshen.detect.loop import Loop
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.ownership.takeover import Takeover
+from menshen.detect.portion import Portion, turns
 from menshen.detect.worker import Worker
 from menshen.fraud.subject import RecentEvents
 
@@ -107,13 +108,13 @@ MUTATIONS: Mapping[str, Mutation] = {
     "shed_though_judged": Mutation(
         "what is published as judged may still be shed",
         "zombies",
-        (Cut(_choose, "offset not in owned.judged", "True"),),
+        (Cut(Portion.choose, "offset not in owned.judged", "True"),),
     ),
     "shed_after_judged": Mutation(
         "who was overtaken sheds what is judged, and is believed",
         "all",
         (Cut(Takeover._find_shed, "offset not in owned.judged", "True"),),
-        red_at=1357,
+        red_at=1789,
     ),
     "shed_untold": Mutation(
         "nothing is written of what is shed",
@@ -209,9 +210,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         "zombies",
         (
             Cut(
-                Loop._step,
-                "arrival.record.timestamp, arrival.content_crc",
-                "arrival.record.timestamp + len(judged), arrival.content_crc",
+                turns,
+                "record.timestamp, arrival.content_crc",
+                "record.timestamp + record.offset - portion.batch.first, arrival.content_crc",
             ),
         ),
     ),

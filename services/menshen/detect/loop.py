@@ -5,12 +5,11 @@ is byte-identical, because what was observed is stored with the intent before th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from menshen.contract.assessment import Observed, Shed
@@ -18,13 +17,12 @@ from menshen.contract.dead_letter import RejectReason
 from menshen.contract.topics import ASSESSMENTS, DEAD_LETTERS, VERDICTS
 from menshen.contract.verdict import Verdict
 from menshen.detect.account import Published, Stopwatch, tell
-from menshen.detect.arrivals import Arrival, Batch, dead_letter, decode, shared_of
+from menshen.detect.arrivals import Arrival, dead_letter, decode, shared_of
 from menshen.detect.ownership.partition import Partition
+from menshen.detect.portion import NOTHING, Judged, Portion, judge, turns
 from menshen.detect.rules import Rulebook
 from menshen.detect.shedding import Shedding
-from menshen.fraud.sighting import Sighting
-from menshen.fraud.step import Outcome, step
-from menshen.fraud.subject import NOBODY, Subject, pack, unpack
+from menshen.fraud.subject import NOBODY, pack, unpack
 from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
 from menshen.shell.kafka.clients import Outgoing, Publisher
@@ -34,12 +32,11 @@ from menshen.shell.signing import Signer
 from menshen.shell.together import Together
 
 log = logger(__name__)
-EVENTS_AT_A_STRETCH = 32
-"""So many are judged before whatever else is ready has its turn: answers, heartbeats, records of other partitions."""
+EVENTS_AT_A_STRETCH = 64
+"""Once so many are judged, whatever else is ready has its turn: answers, heartbeats, records of other partitions."""
 EVENTS_A_ROUND = 512
 """Partitions that bring more together go in rounds of their own: while one is judged, another's records are sent."""
 _OTHER_CONTENT = "the event_id was seen before with another content"
-_NOTHING = Observed()
 _DECIDED = msgspec.msgpack.Decoder(tuple[dict[int, Observed], list[int]])
 
 
@@ -50,29 +47,6 @@ class Ports(NamedTuple):
     publisher: Publisher
     signer: Signer
     geo: GeoBase
-
-
-class Judged(Struct, frozen=True, gc=False):
-    """An event with what came of it."""
-
-    arrival: Arrival
-    outcome: Outcome
-
-
-class Portion(Struct):
-    """What one partition brings to a round, and what becomes of it: `failure` if something went wrong with it.
-
-    `arrivals` are those of the batch that are judged, `shed` the offsets of those that are not.
-    """
-
-    owned: Partition
-    batch: Batch
-    arrivals: list[Arrival] = []
-    shed: list[int] = []
-    observed: dict[int, Observed] = {}
-    judged: list[Judged] = []
-    published: Published = Published((), (), 0, 0)
-    failure: Exception | None = None
 
 
 class Loop:
@@ -108,7 +82,7 @@ class Loop:
             await _each(portions, self._open)
         async with self._turn:
             with stopwatch.stage("step"):
-                await _each(portions, self._step)
+                await self._step(_sound(portions))
         with stopwatch.stage("publish"):
             await _each(portions, self._publish)
         for portion in _sound(portions):
@@ -129,7 +103,7 @@ class Loop:
     async def _observe(self, portions: list[Portion]) -> None:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
         for portion in portions:
-            _choose(portion, self._shedding.of(portion.batch.arrivals))
+            portion.choose(self._shedding.of(portion.batch.arrivals))
         shared = [[(a.record.offset, entry) for a in p.arrivals for entry in shared_of(a)] for p in portions]
         entries = [entry for own in shared for _, entry in own]
         counts = iter(await self._store.observe(entries) if entries else ())
@@ -139,13 +113,13 @@ class Loop:
                 portion.failure = Stale(f"partition {owned.number}: Redis was started anew")
             fresh = self._places(portion.arrivals)
             for (offset, entry), (hour, day, month) in zip(own, islice(counts, len(own)), strict=True):
-                seen = fresh.get(offset, _NOTHING)
+                seen = fresh.get(offset, NOTHING)
                 if entry.kind == "d":
                     seen = replace(seen, device_subjects_1h=hour, device_subjects_1d=day, device_subjects_30d=month)
                 else:
                     seen = replace(seen, ip_subjects_1h=hour, ip_subjects_1d=day)
                 fresh[offset] = seen
-            portion.observed = fresh | _from_journal(portion)
+            portion.observed = fresh | portion.from_journal()
 
     def _places(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
         """Look up where the addresses are that events name."""
@@ -170,26 +144,22 @@ class Loop:
         if valid.last != batch.last or not owned.claim.intent:
             raise Stale(f"partition {owned.number}: the stored intent ends at {valid.last}, the batch at {batch.last}")
         observed, shed = _DECIDED.decode(valid.observed)
-        _choose(portion, set(shed))
-        portion.observed = observed | _from_journal(portion)
+        portion.choose(set(shed))
+        portion.observed = observed | portion.from_journal()
 
-    async def _step(self, portion: Portion) -> None:
-        """Judge the events in the order of the log, so that one subject's second event meets its first."""
-        owned, observed, rules = portion.owned, portion.observed, self._rulebook.current
-        judged, changed = list[Judged](), dict[str, Subject]()
-        for arrival in portion.arrivals:
-            if len(judged) % EVENTS_AT_A_STRETCH == EVENTS_AT_A_STRETCH - 1:
-                await asyncio.sleep(0)
-            name, offset = arrival.event.subject_id, arrival.record.offset
-            seen = observed.get(offset, _NOTHING)
-            sighting = Sighting(arrival.event, offset, arrival.record.timestamp, arrival.content_crc, seen)
-            try:
-                outcome = step(changed.get(name) or owned.subjects[name], sighting, rules)
-            except Exception as error:
-                raise StepFailed(owned.number, offset) from error
-            changed[name] = outcome.subject
-            judged.append(Judged(arrival, outcome))
-        portion.judged = judged
+    async def _step(self, portions: list[Portion]) -> None:
+        """Judge the events of all portions side by side, in turns: one subject's second event meets its first."""
+        rules, n_at_a_stretch = self._rulebook.current, 0
+        for turn in turns(portions):
+            for begin in range(0, len(turn), EVENTS_AT_A_STRETCH):
+                due = turn[begin : begin + EVENTS_AT_A_STRETCH]
+                judge(due, rules)
+                n_at_a_stretch += len(due)
+                if n_at_a_stretch >= EVENTS_AT_A_STRETCH:
+                    n_at_a_stretch = 0
+                    await asyncio.sleep(0)
+        for portion in _sound(portions):
+            portion.judged = [Judged(each, portion.outcomes[each.record.offset]) for each in portion.arrivals]
 
     async def _publish(self, portion: Portion) -> None:
         """Append what the log does not have: dead letters, what was shed, assessments, and then the verdicts."""
@@ -228,9 +198,8 @@ class Loop:
 
     def _remember(self, portion: Portion) -> None:
         owned = portion.owned
-        for each in portion.judged:
-            outcome = each.outcome
-            owned.remember(each.arrival.event.subject_id, outcome.subject, changed=outcome.assessment is not None)
+        for name, subject in portion.changed.items():
+            owned.remember(name, subject, changed=True)
         owned.position = portion.batch.last + 1
 
 
@@ -248,26 +217,3 @@ async def _each(portions: Iterable[Portion], do: Callable[[Portion], Awaitable[N
             portion.failure = error
 
     await asyncio.gather(*map(tried, _sound(portions)))
-
-
-def _choose(portion: Portion, shed: Collection[int]) -> None:
-    """Sort out what is judged and what is shed; what the log says about an event stands."""
-    owned, arrivals = portion.owned, portion.batch.arrivals
-    if not shed and not owned.shed:
-        portion.arrivals, portion.shed = arrivals, []
-        return
-    portion.arrivals, portion.shed = [], []
-    for arrival in arrivals:
-        offset = arrival.record.offset
-        if offset in owned.shed or (offset in shed and offset not in owned.judged):
-            portion.shed.append(offset)
-        else:
-            portion.arrivals.append(arrival)
-
-
-def _from_journal(portion: Portion) -> dict[int, Observed]:
-    owned = portion.owned
-    if not owned.journal:
-        return {}
-    known = ((a.record.offset, owned.journal.get(a.key)) for a in portion.arrivals)
-    return {offset: entry.observed for offset, entry in known if entry}

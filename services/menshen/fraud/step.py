@@ -1,5 +1,6 @@
 """The domain's one step, (subject, sighting, rules) -> (subject, records); it reads as an event is judged."""
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,16 +116,60 @@ class Outcome(Struct, frozen=True, gc=False):
     rejection: RejectReason | None = None
 
 
+class _Docket(Struct, gc=False):
+    """An event under judgement: the subject as it is by now, and what the detectors have said so far."""
+
+    subject: Subject
+    sighting: Sighting
+    digest: bytes
+    outcome: Outcome | None = None
+    readings: list[tuple[str, Reading]] = []
+
+
 def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
     """Judge one event by what is known of its subject, and learn from it."""
+    return step_all([(subject, sighting)], rules)[0]
+
+
+def step_all(given: Sequence[tuple[Subject, Sighting]], rules: Rules) -> list[Outcome]:
+    """Judge events side by side, each of another subject: what comes of one is what `step` alone makes of it.
+
+    A detector looks at all its events before the next detector does: so what it works with stays in the processor's
+    caches, which hold the code of one but not of all.
+    """
+    dockets = [_received(subject, sighting, rules) for subject, sighting in given]
+    of_family = defaultdict[type[Envelope], list[_Docket]](list)
+    for docket in dockets:
+        if docket.outcome is None:
+            of_family[type(docket.sighting.event)].append(docket)
+    for family, alike in of_family.items():
+        for name, kind, look in rules.looks[family]:
+            for docket in alike:
+                state = docket.subject.states.get(name)
+                known = state if type(state) is kind else docket.subject.state_of(name, kind)
+                docket.readings.append((name, look(known, docket.sighting)))
+        for docket in alike:
+            docket.outcome = _judged(docket, rules)
+    return [docket.outcome for docket in dockets if docket.outcome is not None]
+
+
+def _received(subject: Subject, sighting: Sighting, rules: Rules) -> _Docket:
+    """Remember the event; what comes of one that is known already is settled."""
     event = sighting.event
     digest = record_digest(rules.tenant, event.subject_id, event.event_id, "assessment")
     key, content = digest[:8], sighting.content_crc.to_bytes(4, "big")
     known = subject.content_of(key)
     if known is not None:
-        return Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
-    subject = subject.with_event(key, content, claimed=event.assurance == "claimed")
-    subject, visit, findings = _look(subject, sighting, rules)
+        settled = Outcome(subject, rejection=None if known == content else RejectReason.ID_REUSE)
+        return _Docket(subject, sighting, digest, settled)
+    return _Docket(subject.with_event(key, content, claimed=event.assurance == "claimed"), sighting, digest)
+
+
+def _judged(docket: _Docket, rules: Rules) -> Outcome:
+    """Weigh what the detectors said of an event, and answer it where it asks."""
+    sighting = docket.sighting
+    event = sighting.event
+    subject, visit, findings = _learned(docket, rules)
     row = vector_of(visit, len(rules.features)) if is_decision_point(sighting) else None
     case = _case(subject, sighting, visit, row, findings, rules)
     verdicts: tuple[Verdict, ...] = ()
@@ -135,21 +180,19 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
         verdicts = (*verdicts, verdict)
     if type(event) in EXCUSING:
         subject = overrule(exempt(subject, sighting, rules.policy), sighting, rules.policy)
-    return Outcome(subject, _assessment(as_uuid(digest), sighting, case, row, rules), verdicts)
+    return Outcome(subject, _assessment(as_uuid(docket.digest), sighting, case, row, rules), verdicts)
 
 
-def _look(subject: Subject, sighting: Sighting, rules: Rules) -> tuple[Subject, Visit, list[Finding]]:
-    """Ask every detector that listens; remember what it learned, what it doubts and what it measured.
+def _learned(docket: _Docket, rules: Rules) -> tuple[Subject, Visit, list[Finding]]:
+    """Remember what the detectors learned, what they doubt and what they measured.
 
     The visit that is returned has all that this event brought, also where that is not remembered.
     """
-    looks, standing = rules.looks[type(sighting.event)], subject.standing
-    states = dict(subject.states) if looks else subject.states
+    subject, sighting, standing = docket.subject, docket.sighting, docket.subject.standing
+    states = dict(subject.states) if docket.readings else subject.states
     fresh: list[Finding] = []
     measured: list[dict[str, float]] = []
-    for name, kind, look in looks:
-        state = states.get(name)
-        reading = look(state if type(state) is kind else subject.state_of(name, kind), sighting)
+    for name, reading in docket.readings:
         states[name] = reading.state
         if reading.findings:
             fresh.extend(reading.findings)
