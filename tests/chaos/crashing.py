@@ -7,7 +7,7 @@ import argparse
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.chaos.inside import retelling
@@ -15,7 +15,10 @@ from tests.chaos.inside.mutations import MUTATIONS
 from tests.chaos.inside.points import CODES, POINTS, watch
 
 from menshen.cli import main as menshen
-from menshen.detect import loop
+from menshen.detect import portion
+from menshen.fraud.sighting import Sighting
+from menshen.fraud.step import Outcome, Rules
+from menshen.fraud.subject import Subject
 
 
 class Trap:
@@ -44,15 +47,16 @@ def _suspend() -> None:
 
 
 def _fail_at(event_id: str) -> None:
-    """Raise, as a mistake in the program would, whenever this event is stepped."""
-    step = loop.step
+    """Raise, as a mistake in the program would, whenever this event is stepped, alone or beside others."""
+    step_all = portion.step_all
 
-    def failing(subject: loop.Subject, sighting: loop.Sighting, rules: object) -> loop.Outcome:
-        if sighting.event.event_id == event_id:
+    def failing(given: Sequence[tuple[Subject, Sighting]], rules: Rules) -> list[Outcome]:
+        if any(sighting.event.event_id == event_id for _, sighting in given):
             raise ZeroDivisionError("a mistake in the program")
-        return step(subject, sighting, rules)  # type: ignore[arg-type]
+        return step_all(given, rules)
 
-    loop.step = failing  # type: ignore[assignment]
+    portion.step_all = failing
+    portion.step = lambda subject, sighting, rules: failing([(subject, sighting)], rules)[0]
 
 
 def _shift_clock(off_s: float) -> None:

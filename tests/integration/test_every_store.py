@@ -12,7 +12,7 @@ import pytest
 from tests.simulation.ports.redis import SimulatedRedis, SimulatedStore
 
 from menshen.shell.errors import Stale
-from menshen.shell.redis.store import DAY_MS, Blame, Claim, Intent, Marks, Shared, Store
+from menshen.shell.redis.store import DAY_MS, Claim, Intent, Marks, Shared, Store
 from menshen.shell.settings import DetectSettings, read_settings
 from menshen.shell.signing import new_key_pair
 
@@ -50,7 +50,7 @@ async def store(request: pytest.FixtureRequest, real: Store, simulated: Store) -
 
 async def test_a_first_claim_finds_nothing(store: Store) -> None:
     claim = await store.claim(0)
-    assert (claim.marks, claim.intent, claim.run, claim.blame) == (Marks(-1, 0, 0), None, "", None)
+    assert (claim.marks, claim.intent, claim.run, claim.failed) == (Marks(-1, 0, 0), None, "", {})
 
 
 async def test_the_later_claim_wins_and_the_earlier_owner_can_do_nothing_more(store: Store) -> None:
@@ -125,10 +125,16 @@ async def test_a_save_deletes_the_intent_that_the_mark_has_passed_and_no_later_o
     assert (await store.claim(0)).intent is None
 
 
-async def test_failures_are_counted_for_one_offset_in_a_row(store: Store) -> None:
+async def test_failures_are_counted_by_offset_until_the_state_is_beyond_it(store: Store) -> None:
     claim = await store.claim(0)
-    assert [await store.blame(claim, 0, offset) for offset in (7, 7, 8, 7)] == [1, 2, 1, 1]
-    assert (await store.claim(0)).blame == Blame(7, 1)
+    assert [await store.blame(claim, 0, offset) for offset in (7, 7, 8, 7)] == [1, 2, 1, 3]
+    claim = await store.claim(0)
+    assert claim.failed == {7: 3, 8: 1}
+    await store.save(claim, 0, Marks(7, 0, 0), {})
+    claim = await store.claim(0)
+    assert claim.failed == {8: 1}
+    await store.save(claim, 0, Marks(9, 0, 0), {})
+    assert (await store.claim(0)).failed == {}
 
 
 async def test_each_window_counts_distinct_subjects_up_to_the_event_and_with_it(store: Store) -> None:

@@ -49,18 +49,18 @@ class Batch(NamedTuple):
 
 
 def decode(
-    records: list[Any], n_partitions: int, known_subjects: Container[str], quarantined: int | None = None
+    records: list[Any], n_partitions: int, known_subjects: Container[str], quarantined: Container[int] = ()
 ) -> Batch:
     """Decode a batch; no record keeps another from being judged.
 
-    The partition of a subject in memory has been checked before, so that it is computed once a subject. The record at
-    the offset `quarantined` is not looked at.
+    The partition of a subject in memory has been checked before, so that it is computed once a subject. The records at
+    the offsets `quarantined` are not looked at.
     """
     arrivals, dead = list[Arrival](), list[Outgoing]()
     checked = set[str]()
     for record in records:
         try:
-            if record.offset == quarantined:
+            if record.offset in quarantined:
                 raise Undecodable(RejectReason.QUARANTINED, "stepping it failed time and again; see the worker's log")
             event = decode_event(record.value)
             name = event.subject_id

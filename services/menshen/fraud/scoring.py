@@ -45,6 +45,10 @@ def weigh(findings: Sequence[Finding], layers: Mapping[str, str], policy: Policy
     """Return one reason a code, most points first; a code that was found twice counts once, at its strongest."""
     if not findings:
         return ()
+    if len(findings) == 1:
+        (only,) = findings
+        points = policy.weights[only.code] * only.doubt_pm // 1000
+        return (Reason(code=only.code, points=points, evidence=only.evidence),)
     strongest: dict[str, Finding] = {}
     for finding in findings:
         known = strongest.get(finding.code)

@@ -3,6 +3,7 @@
 `tests/integration/test_every_store.py` holds them to the real ones.
 """
 
+import json
 import struct
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ class Keys(Protocol):
 def claim(space: Keys, keys: Sequence[str], args: Sequence[bytes]) -> list[bytes | None]:
     slot = {**(space.get(keys[0]) or {}), "owner": args[0]}
     space.put(keys[0], slot)
-    fields = ("mark", "vmark", "wmark", "first", "last", "intent", "run", "blamed", "failures")
+    fields = ("mark", "vmark", "wmark", "first", "last", "intent", "run", "failed")
     return [slot.get(field) for field in fields]
 
 
@@ -58,6 +59,9 @@ def save(space: Keys, keys: Sequence[str], args: Sequence[bytes]) -> bytes:
     slot = {**slot, "mark": new_mark, "vmark": vmark, "wmark": wmark, "run": run}
     if "first" in slot and int(slot["first"]) <= int(new_mark):
         slot = _without(slot, "first", "last", "intent")
+    if "failed" in slot:
+        beyond = {offset: n for offset, n in json.loads(slot["failed"]).items() if int(offset) > int(new_mark)}
+        slot = {**slot, "failed": json.dumps(beyond).encode()} if beyond else _without(slot, "failed")
     space.put(keys[0], slot)
     return b"OK"
 
@@ -67,9 +71,10 @@ def blame(space: Keys, keys: Sequence[str], args: Sequence[bytes]) -> int:
     token, offset = args
     if slot.get("owner") != token:
         return 0
-    n_times = 1 + (int(slot["failures"]) if slot.get("blamed") == offset else 0)
-    space.put(keys[0], {**slot, "blamed": offset, "failures": str(n_times).encode()})
-    return n_times
+    failed = json.loads(slot.get("failed", b"{}"))
+    failed[offset.decode()] = failed.get(offset.decode(), 0) + 1
+    space.put(keys[0], {**slot, "failed": json.dumps(failed).encode()})
+    return int(failed[offset.decode()])
 
 
 def accept(space: Keys, keys: Sequence[str], args: Sequence[bytes]) -> int:

@@ -55,9 +55,9 @@ def test_a_broken_record_keeps_no_other_from_arriving() -> None:
 
 
 def test_a_quarantined_record_is_not_looked_at_and_its_neighbours_are() -> None:
-    batch = decode([Record(offset=6), Record(), Record(offset=8)], N_PARTITIONS, (), quarantined=7)
+    batch = decode([Record(offset=6), Record(), Record(offset=8)], N_PARTITIONS, (), quarantined={7})
     assert [arrival.record.offset for arrival in batch.arrivals] == [6, 8]
-    assert reason(Record(), quarantined=7) == "QUARANTINED"
+    assert reason(Record(), quarantined={7}) == "QUARANTINED"
 
 
 def test_a_dead_letter_keeps_key_value_and_headers_and_says_why_and_whence() -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pytest
@@ -6,15 +7,15 @@ from menshen.contract.assessment import Observed
 from menshen.detect.ownership import partition
 from menshen.detect.ownership.partition import Journaled, Partition
 from menshen.fraud.subject import NOBODY
-from menshen.shell.redis.store import Blame, Claim, Intent, Marks
+from menshen.shell.redis.store import Claim, Intent, Marks
 
 
 class Record(NamedTuple):
     offset: int
 
 
-def owned(mark: int = 9, intent: Intent | None = None, blame: Blame | None = None) -> Partition:
-    return Partition(0, Claim("token", Marks(mark, 100, 50), intent, "run", blame))
+def owned(mark: int = 9, intent: Intent | None = None, failed: Mapping[int, int] = {}) -> Partition:
+    return Partition(0, Claim("token", Marks(mark, 100, 50), intent, "run", failed))
 
 
 def offsets(batch: list[Record]) -> list[int]:
@@ -84,6 +85,8 @@ def test_the_subjects_unused_longest_leave_the_memory_and_only_once_saved(monkey
     assert judged.subjects.keys() == {"c", "a"}
 
 
-@pytest.mark.parametrize(("blame", "quarantined"), [(None, None), (Blame(10, 2), None), (Blame(10, 3), 10)])
-def test_the_event_that_failed_three_times_is_quarantined(blame: Blame | None, quarantined: int | None) -> None:
-    assert owned(blame=blame).quarantined == quarantined
+@pytest.mark.parametrize(
+    ("failed", "quarantined"), [({}, set()), ({10: 2}, set()), ({10: 3}, {10}), ({10: 3, 12: 4, 13: 2}, {10, 12})]
+)
+def test_events_that_failed_three_times_are_quarantined(failed: dict[int, int], quarantined: set[int]) -> None:
+    assert owned(failed=failed).quarantined == quarantined

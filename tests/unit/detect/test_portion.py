@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
 def portion(number: int, *events: Login) -> Portion:
     """Return what a partition brings: these events, from offset 10 on, about subjects of whom nothing is known."""
-    owned = Partition(number, Claim("token", Marks(9, 100, 50), None, "run", None))
+    owned = Partition(number, Claim("token", Marks(9, 100, 50), None, "run"))
     arrivals = [Arrival(Record(10 + n, NOON_MS + n, encode_event(event)), event) for n, event in enumerate(events)]
     for event in events:
         owned.remember(event.subject_id, NOBODY, changed=False)

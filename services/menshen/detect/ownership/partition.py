@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from menshen.contract.assessment import Observed
 from menshen.fraud.subject import Subject
-from menshen.shell.redis.store import Blame, Claim, Marks
+from menshen.shell.redis.store import Claim, Marks
 
 MAX_SUBJECTS = 20_000
 """Subjects kept in memory once they are saved; the ones unused longest are read again when they come back."""
@@ -27,14 +27,10 @@ class Journaled(NamedTuple):
     observed: Observed
 
 
-def _quarantined(blame: Blame | None) -> int | None:
-    return blame.offset if blame and blame.n_times >= MOST_FAILURES else None
-
-
 class Partition:
     """The state of one owned partition.
 
-    `position` is the offset of the next event to judge, `quarantined` that of one that shall not be stepped again.
+    `position` is the offset of the next event to judge, `quarantined` those that shall not be stepped again.
     `subjects` holds every blob that was read (this worker is their only writer), `changed` the names of those that
     Redis has not got yet. `journal` and `answered` are what the assessment and verdict partitions already hold beyond
     the mark, by subject and event id, and by verdict id; `judged` are the offsets of the events that were, and `shed`
@@ -46,7 +42,7 @@ class Partition:
         self.number = number
         self.claim = claim
         self.position = claim.marks.mark + 1
-        self.quarantined = _quarantined(claim.blame)
+        self.quarantined = {offset for offset, n_times in claim.failed.items() if n_times >= MOST_FAILURES}
         self.subjects: dict[str, Subject] = {}
         self.changed: set[str] = set()
         self.journal: dict[EventKey, Journaled] = {}

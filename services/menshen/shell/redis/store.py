@@ -1,6 +1,7 @@
 """State in Redis: a partition's slot and subjects, and the shared sets, through its scripts (see `lua/claim.lua`)."""
 
 import asyncio
+import json
 import re
 import secrets
 import struct
@@ -44,21 +45,16 @@ class Marks(NamedTuple):
     wmark: int
 
 
-class Blame(NamedTuple):
-    """The event at which stepping failed, and how many times it did."""
-
-    offset: int
-    n_times: int
-
-
 class Claim(NamedTuple):
-    """What a new owner finds. `run` names the run of the server that held all shared entries up to the mark."""
+    """What a new owner finds. `run` names the run of the server that held all shared entries up to the mark; `failed`
+    tells how many times stepping failed, by the offset of the event.
+    """
 
     token: str
     marks: Marks
     intent: Intent | None
     run: str
-    blame: Blame | None
+    failed: Mapping[int, int] = {}
 
 
 class Held(NamedTuple):
@@ -119,8 +115,8 @@ class Store:
         found = await self._call("claim", [self._slot(partition)], [token])
         marks = Marks(int(found[0] or NOWHERE), int(found[1] or 0), int(found[2] or 0))
         intent = Intent(int(found[3]), int(found[4]), found[5]) if found[3] is not None else None
-        blame = Blame(int(found[7]), int(found[8])) if found[7] is not None else None
-        return Claim(token, marks, intent, (found[6] or b"").decode(), blame)
+        failed = {int(offset): n_times for offset, n_times in json.loads(found[7] or b"{}").items()}
+        return Claim(token, marks, intent, (found[6] or b"").decode(), failed)
 
     async def open(
         self, claim: Claim, partition: int, intent: Intent, subjects: Iterable[str]
