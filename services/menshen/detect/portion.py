@@ -74,18 +74,18 @@ Due: TypeAlias = tuple[Portion, Sighting]
 
 def turns(portions: Iterable[Portion]) -> list[list[Due]]:
     """Sort events into turns, in none of which a subject comes twice: a subject's n-th event is in the n-th."""
-    turns = list[list[Due]]()
+    found = list[list[Due]]()
     for portion in portions:
         n_before = dict[str, int]()
         for arrival in portion.arrivals:
             record, name = arrival.record, arrival.event.subject_id
             n_before[name] = (n := n_before.get(name, 0)) + 1
-            if n == len(turns):
-                turns.append([])
+            if n == len(found):
+                found.append([])
             seen = portion.observed.get(record.offset, NOTHING)
             sighting = Sighting(arrival.event, record.offset, record.timestamp, arrival.content_crc, seen)
-            turns[n].append((portion, sighting))
-    return turns
+            found[n].append((portion, sighting))
+    return found
 
 
 def judge(due: Iterable[Due], rules: Rules) -> None:
