@@ -134,8 +134,8 @@ def step(subject: Subject, sighting: Sighting, rules: Rules) -> Outcome:
 def step_all(given: Sequence[tuple[Subject, Sighting]], rules: Rules) -> list[Outcome]:
     """Judge events side by side, each of another subject: what comes of one is what `step` alone makes of it.
 
-    A detector looks at all its events before the next detector does: so what it works with stays in the processor's
-    caches, which hold the code of one but not of all.
+    A detector looks at all its events before the next detector does: code that has just run runs quicker
+    (docs/performance.md).
     """
     dockets = [_received(subject, sighting, rules) for subject, sighting in given]
     of_family = defaultdict[type[Envelope], list[_Docket]](list)
