@@ -1,4 +1,7 @@
-"""How long records take at stated loads: from an event's append to its record's, both by the broker's clock."""
+"""How long records take at stated loads: from an event's append to its record's, both by the broker's clock.
+
+An event has waited until its assessment is in the log, a checkpoint until its verdict is: money waits for that.
+"""
 
 import json
 import pickle
@@ -9,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct
 from tests.bench.house import House, must_run
 from tests.bench.measuring import between, look, percentiles
@@ -17,7 +20,7 @@ from tests.servers.detect import Worker
 
 from menshen.bench.mix import HOT_SUBJECT
 from menshen.contract.assessment import Shed
-from menshen.contract.topics import ASSESSMENTS, EVENTS
+from menshen.contract.topics import ASSESSMENTS, EVENTS, VERDICTS
 
 WARM_S, SETTLE_S, READ_S = 4.0, 120.0, 30.0
 CROWD = "crowd.pickle"
@@ -35,20 +38,26 @@ class Load(NamedTuple):
 WARM_UP, WARM_UP_S = Load(10_000), 40.0
 
 
-class Told(Struct):
+class Assessed(Struct):
     """What is read of an assessment."""
 
-    event_type: str
     appended_ms: int
     subject_id: str
 
 
+class Answered(Struct):
+    """What is read of a verdict."""
+
+    kind: str
+    decided_ms: int
+
+
 class Waited(NamedTuple):
-    """How long one record took."""
+    """How long one record took, since its event was appended, about whom."""
 
     appended_ms: int
     wait_ms: int
-    told: Told
+    subject_id: str = ""
 
 
 class Workers(NamedTuple):
@@ -89,23 +98,24 @@ def menshen(
 
 
 def _under(house: House, workers: Workers, load: Load, seconds: float, pids: dict[str, int]) -> Figures:
-    already, before = house.ends(EVENTS), _positions(house)
+    already, before = house.ends(EVENTS), {topic: _positions(house, topic) for topic in (ASSESSMENTS, VERDICTS)}
     begin = look(workers.taken(), pids)
     sent = _send(house, load, seconds + WARM_S, str(house.folder / CROWD))
     end = look(workers.taken(), pids)
     n_sent, settled_s = house.ends(EVENTS) - already, _settled(workers, house.ends(EVENTS))
-    found = list(_records(house, before))
+    found = list(_assessments(house, before[ASSESSMENTS]))
     n_shed = sum(one.n_shed for one in found if isinstance(one, Shed))
-    records = sorted((one for one in found if isinstance(one, Waited)), key=lambda one: one.appended_ms)
-    measured = [one for one in records if one.appended_ms >= records[0].appended_ms + 1000 * WARM_S]
-    others = [one.wait_ms for one in measured if not one.told.subject_id.startswith(HOT_SUBJECT.decode())]
-    asked = [one.wait_ms for one in measured if one.told.event_type == "checkpoint"]
+    records = [one for one in found if isinstance(one, Waited)]
+    warm_ms = min(one.appended_ms for one in records) + 1000 * WARM_S
+    measured = [one for one in records if one.appended_ms >= warm_ms]
+    others = [one.wait_ms for one in measured if not one.subject_id.startswith(HOT_SUBJECT.decode())]
+    answers = [one.wait_ms for one in _answers(house, before[VERDICTS]) if one.appended_ms >= warm_ms]
     return {
         **load._asdict(),
         "sent": n_sent,
         "records": len(records),
         **percentiles(others),
-        "checkpoint": percentiles(asked) if asked else {},
+        "checkpoint": percentiles(answers) if answers else {},
         "shed_share": round(n_shed / (n_shed + len(records)), 3),
         **{name: value for name, value in between(begin, end).items() if name.endswith("_us")},
         "settled_s": settled_s,
@@ -133,24 +143,38 @@ def _settled(workers: Workers, n_events: int) -> float:
     return round(time.monotonic() - began_s, 1)
 
 
-def _positions(house: House) -> dict[int, int]:
-    return {p: house.ends.of(ASSESSMENTS, p) for p in range(house.partitions)}
+def _positions(house: House, topic: str) -> dict[int, int]:
+    return {p: house.ends.of(topic, p) for p in range(house.partitions)}
 
 
-def _records(house: House, since: dict[int, int]) -> Iterator[Waited | Shed]:
+def _assessments(house: House, since: dict[int, int]) -> Iterator[Waited | Shed]:
     """Yield how long each assessment took, and what was shed, from some positions on to the end."""
+    decoder = msgspec.json.Decoder(Assessed)
+    for record in _read(house, ASSESSMENTS, since):
+        if record.key() is None:
+            yield msgspec.json.decode(record.value(), type=Shed)
+        else:
+            told = decoder.decode(record.value())
+            yield Waited(told.appended_ms, record.timestamp()[1] - told.appended_ms, told.subject_id)
+
+
+def _answers(house: House, since: dict[int, int]) -> Iterator[Waited]:
+    """Yield how long the verdict on each checkpoint took; a verdict is decided at its event's append."""
+    decoder = msgspec.json.Decoder(Answered)
+    for record in _read(house, VERDICTS, since):
+        told = decoder.decode(record.value())
+        if told.kind == "gate":
+            yield Waited(told.decided_ms, record.timestamp()[1] - told.decided_ms)
+
+
+def _read(house: House, topic: str, since: dict[int, int]) -> Iterator[Message]:
     reader = Consumer({"bootstrap.servers": house.kafka.bootstrap_servers, "group.id": "bench-reader"})
-    wanted = {p: house.ends.of(ASSESSMENTS, p) for p in since}
+    wanted = _positions(house, topic)
     n_left = sum(wanted[p] - since[p] for p in since)
-    reader.assign([TopicPartition(ASSESSMENTS, p, offset) for p, offset in since.items()])
-    decoder = msgspec.json.Decoder(Told)
+    reader.assign([TopicPartition(topic, p, offset) for p, offset in since.items()])
     while n_left > 0:
         for record in reader.consume(min(n_left, 10_000), READ_S):
             assert record.error() is None
             n_left -= 1
-            if record.key() is None:
-                yield msgspec.json.decode(record.value(), type=Shed)
-                continue
-            told = decoder.decode(record.value())
-            yield Waited(told.appended_ms, record.timestamp()[1] - told.appended_ms, told)
+            yield record
     reader.close()

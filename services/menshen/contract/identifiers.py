@@ -3,9 +3,11 @@
 import hashlib
 from functools import lru_cache
 from operator import itemgetter
+from struct import Struct
 
 _GROUPS = itemgetter(slice(8), slice(8, 12), slice(12, 16), slice(16, 20), slice(20, 32))
 """Those of a UUID among hexadecimal digits."""
+_bytes_of_length = Struct(">I").pack
 
 
 def record_id(tenant: str, subject_id: str, event_id: str, kind: str) -> str:
@@ -19,7 +21,8 @@ def record_digest(tenant: str, subject_id: str, event_id: str, kind: str) -> byt
     Each part is preceded by its length, so that no two different lists of parts run together.
     """
     subject, event = subject_id.encode(), event_id.encode()
-    parts = (_counted(tenant), _length_of(subject), subject, _length_of(event), event, _counted(kind))
+    subject_length, event_length = _bytes_of_length(len(subject)), _bytes_of_length(len(event))
+    parts = (_counted(tenant), subject_length, subject, event_length, event, _counted(kind))
     return hashlib.sha256(b"".join(parts)).digest()[:16]
 
 
@@ -28,12 +31,8 @@ def as_uuid(digest: bytes) -> str:
     return "-".join(_GROUPS(digest.hex()))
 
 
-def _length_of(part: bytes) -> bytes:
-    return len(part).to_bytes(4, "big")
-
-
 @lru_cache(maxsize=64)
 def _counted(part: str) -> bytes:
     """Return a part behind its length. What is asked for again and again is kept."""
     encoded = part.encode()
-    return _length_of(encoded) + encoded
+    return _bytes_of_length(len(encoded)) + encoded

@@ -22,6 +22,7 @@ from menshen.detect.ownership.partition import Partition
 from menshen.detect.portion import NOTHING, Judged, Portion, judge, turns
 from menshen.detect.rules import Rulebook
 from menshen.detect.shedding import Shedding
+from menshen.fraud.sighting import SHOWING
 from menshen.fraud.subject import NOBODY, pack, unpack
 from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
@@ -104,7 +105,10 @@ class Loop:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
         for portion in portions:
             portion.choose(self._shedding.of(portion.batch.arrivals))
-        shared = [[(a.record.offset, entry) for a in p.arrivals for entry in shared_of(a)] for p in portions]
+        shared = [
+            [(a.record.offset, entry) for a in p.arrivals if type(a.event) in SHOWING for entry in shared_of(a)]
+            for p in portions
+        ]
         entries = [entry for own in shared for _, entry in own]
         counts = iter(await self._store.observe(entries) if entries else ())
         for portion, own in zip(portions, shared, strict=True):
@@ -122,7 +126,9 @@ class Loop:
             portion.observed = fresh | portion.from_journal()
 
     def _places(self, arrivals: Iterable[Arrival]) -> dict[int, Observed]:
-        """Look up where the addresses are that events name."""
+        """Look up where the addresses are that events name; without a base there is nothing to look up."""
+        if not self._geo.version:
+            return {}
         named = ((arrival.record.offset, getattr(arrival.event, "ip", None)) for arrival in arrivals)
         located = ((offset, self._geo.locate(ip)) for offset, ip in named if ip)
         return {offset: Observed(ip_place=place) for offset, place in located if place}
@@ -216,4 +222,8 @@ async def _each(portions: Iterable[Portion], do: Callable[[Portion], Awaitable[N
         except Exception as error:  # noqa: BLE001  # whoever brought the portion hears of it
             portion.failure = error
 
-    await asyncio.gather(*map(tried, _sound(portions)))
+    sound = _sound(portions)
+    if len(sound) == 1:  # it needs no task of its own
+        await tried(sound[0])
+    else:
+        await asyncio.gather(*map(tried, sound))

@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from tests.integration.loop.world import N_PARTITIONS, PARTITION, SUBJECT, World, checkpoint, login
@@ -9,6 +10,7 @@ from tests.integration.loop.world import N_PARTITIONS, PARTITION, SUBJECT, World
 from menshen.contract.decoding import encode_event
 from menshen.contract.routing import partition_of
 from menshen.contract.topics import DEAD_LETTERS, VERDICTS
+from menshen.demo.places import BEIJING, write_base
 from menshen.detect.loop import EVENTS_AT_A_STRETCH
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.portion import Portion
@@ -41,6 +43,21 @@ async def test_an_event_that_comes_again_has_one_assessment_and_with_another_con
     (letter,) = await world.log(DEAD_LETTERS)
     assert dict(letter.headers)["reason"] == b"ID_REUSE"
     assert letter.value == encode_event(login("e1", method="otp"))
+
+
+async def test_what_a_base_knows_of_an_address_is_observed_and_nothing_without_a_base(
+    world: World, tmp_path: Path
+) -> None:
+    base = tmp_path / "places.mmdb"
+    write_base(base)
+    owned = await world.claim()
+    await world.send(login("e1", ip=BEIJING.address(1)))
+    await world.judge(owned)
+    world.locates(base)
+    await world.send(login("e2", ip=BEIJING.address(1)), login("e3", ip="8.8.8.8"), login("e4"))
+    await world.judge(owned)
+    places = [assessment.observed.ip_place for assessment in await world.assessments()]
+    assert [place and place.latitude_deg for place in places] == [None, BEIJING.latitude_deg, None, None]
 
 
 async def test_records_stand_in_the_order_of_the_log_though_subjects_are_judged_side_by_side(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -96,8 +97,15 @@ class World:
 
     def sheds(self, after_ms: int) -> None:
         """Have the loop shed telemetry of this age and more; 0: none."""
-        ports = Ports(self.store, self.publisher, self._signer, GeoBase(None))
-        self.loop = Loop(self.rulebook, ports, Shedding(after_ms))
+        self._loops(GeoBase(None), after_ms)
+
+    def locates(self, base: Path) -> None:
+        """Have the loop look addresses up in a base."""
+        self._loops(GeoBase(base), 0)
+
+    def _loops(self, geo: GeoBase, shed_after_ms: int) -> None:
+        ports = Ports(self.store, self.publisher, self._signer, geo)
+        self.loop = Loop(self.rulebook, ports, Shedding(shed_after_ms))
 
     async def __aenter__(self) -> "World":
         self._open = AsyncExitStack()
