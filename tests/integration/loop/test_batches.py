@@ -1,11 +1,12 @@
 """What a batch leaves in the log: an assessment an event, verdicts that can be checked, letters for the rest."""
 
 import asyncio
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from tests.integration.loop.world import N_PARTITIONS, PARTITION, SUBJECT, World, checkpoint, login
+from tests.integration.loop.world import N_PARTITIONS, PARTITION, SUBJECT, World, checkpoint, location, login
 
 from menshen.contract.decoding import encode_event
 from menshen.contract.routing import partition_of
@@ -14,7 +15,10 @@ from menshen.demo.places import BEIJING, write_base
 from menshen.detect.loop import EVENTS_AT_A_STRETCH
 from menshen.detect.ownership.partition import Partition
 from menshen.detect.portion import Portion
+from menshen.shell import metrics
 from menshen.shell.errors import Unavailable
+
+COUNTED = "menshen_detect_events_total"
 
 
 async def test_a_batch_leaves_one_assessment_an_event_and_a_verdict_at_each_decision_point(world: World) -> None:
@@ -60,6 +64,14 @@ async def test_what_a_base_knows_of_an_address_is_observed_and_nothing_without_a
     assert [place and place.latitude_deg for place in places] == [None, BEIJING.latitude_deg, None, None]
 
 
+async def test_each_record_is_counted_once_by_what_became_of_it(world: World) -> None:
+    before = counted()
+    world.sheds(1)
+    await world.send(login("e1"), login("e2"), login("e3"), login("e1"), b"broken", b"{}", location("e4"))
+    await world.judge(await world.claim())
+    assert counted() - before == {"judged": 3, "known": 1, "rejected": 2, "shed": 1}
+
+
 async def test_records_stand_in_the_order_of_the_log_though_subjects_are_judged_side_by_side(world: World) -> None:
     (other,) = others(1)
     await world.send(login("e1"), login("e2"), login("e3", subject_id=other), login("e4"))
@@ -98,6 +110,13 @@ async def opened(world: World, owned: Partition) -> list[Portion]:
         await world.judge(owned)
     world.loop._step = step  # type: ignore[method-assign]
     return portions
+
+
+def counted() -> Counter[str]:
+    """Return the records that were counted so far, by fate."""
+    fates = ("judged", "known", "rejected", "shed")
+    values = {fate: metrics.REGISTRY.get_sample_value(COUNTED, {"fate": fate}) for fate in fates}
+    return Counter({fate: int(value or 0) for fate, value in values.items()})
 
 
 def others(n: int) -> list[str]:
