@@ -222,8 +222,4 @@ async def _each(portions: Iterable[Portion], do: Callable[[Portion], Awaitable[N
         except Exception as error:  # noqa: BLE001  # whoever brought the portion hears of it
             portion.failure = error
 
-    sound = _sound(portions)
-    if len(sound) == 1:  # it needs no task of its own
-        await tried(sound[0])
-    else:
-        await asyncio.gather(*map(tried, sound))
+    await asyncio.gather(*map(tried, _sound(portions)))
