@@ -22,7 +22,6 @@ from menshen.detect.ownership.partition import Partition
 from menshen.detect.portion import NOTHING, Judged, Portion, judge, turns
 from menshen.detect.rules import Rulebook
 from menshen.detect.shedding import Shedding
-from menshen.fraud.sighting import SHOWING
 from menshen.fraud.subject import NOBODY, pack, unpack
 from menshen.shell.errors import Stale, StepFailed
 from menshen.shell.geo import GeoBase
@@ -105,10 +104,7 @@ class Loop:
         """Write each event's own shared entries and read the counts with it; the journal wins over a fresh reading."""
         for portion in portions:
             portion.choose(self._shedding.of(portion.batch.arrivals))
-        shared = [
-            [(a.record.offset, entry) for a in p.arrivals if type(a.event) in SHOWING for entry in shared_of(a)]
-            for p in portions
-        ]
+        shared = [[(a.record.offset, entry) for a in p.arrivals for entry in shared_of(a)] for p in portions]
         entries = [entry for own in shared for _, entry in own]
         counts = iter(await self._store.observe(entries) if entries else ())
         for portion, own in zip(portions, shared, strict=True):
