@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 from kafka import KafkaConsumer, TopicPartition
 from tests.servers.kafka import Kafka
 
@@ -25,6 +26,9 @@ from menshen.contract.events import Keystroke, Login, Pointer
 from menshen.contract.routing import partition_of
 from menshen.contract.signature import TrustedKeys
 from menshen.contract.verdict import Verdict
+from menshen.kafka_clients import consumer as verdict_consumer
+from menshen.kafka_clients.broker import ANY_BROKER
+from menshen.kafka_clients.member import GroupMember
 from menshen.shell.embedded.servers import EmbeddedBroker
 from menshen.shell.kafka.kafka_python import hush_kafka_python
 from menshen.shell.signing import Signer, new_key_pair
@@ -67,10 +71,12 @@ def verdict(name: str, **said: Any) -> Verdict:
     return Verdict(**told | ends | said)
 
 
-def publish(kafka: Kafka, topic: str, records: Iterable[tuple[bytes | None, list[tuple[str, Any]]]]) -> None:
+def publish(
+    kafka: Kafka, topic: str, records: Iterable[tuple[bytes | None, list[tuple[str, Any]]]], partition: int = -1
+) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2_random"})
     for value, headers in records:
-        producer.produce(topic, value, b"s", headers=headers)
+        producer.produce(topic, value, b"s", partition, headers=headers)
     assert producer.flush(10) == 0
 
 
@@ -248,6 +254,28 @@ def test_an_error_in_the_callers_hands_brings_the_verdict_back(kafka: Kafka, top
             if v.verdict_id == "v1":
                 raise ZeroDivisionError
     with reading(kafka, topic, timeout_s=10.0) as consumer:
+        assert next(consumer).verdict_id == "v1"
+
+
+def test_a_member_knows_the_partitions_before_it_joins(kafka: Kafka, topic: str) -> None:
+    member: Any = GroupMember(topic, group_id=topic, bootstrap_servers=kafka.bootstrap_servers, **ANY_BROKER)
+    assert member._cluster.partitions_for_topic(topic) == set(range(N_PARTITIONS))  # asking aloud would fetch them
+    member.close()
+
+
+def test_a_poll_that_ends_within_a_join_does_not_end_the_reading(
+    kafka: Kafka, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kafka.real:
+        pytest.skip("no real Kafka here, and the stand-in's topics do not grow")
+    monkeypatch.setattr(verdict_consumer, "_POLL_MS", 1)  # so that one is over between a join's two answers
+    kafka.create_topic(tenant, 1)
+    publish(kafka, tenant, signed(verdict("v0")))
+    with reading(kafka, tenant, timeout_s=60.0, metadata_max_age_ms=200) as consumer:
+        assert next(consumer).verdict_id == "v0"
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+        admin.create_partitions([NewPartitions(tenant, 2)])[tenant].result(10)
+        publish(kafka, tenant, signed(verdict("v1")), partition=1)
         assert next(consumer).verdict_id == "v1"
 
 

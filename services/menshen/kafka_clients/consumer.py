@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
@@ -17,6 +17,7 @@ from menshen.contract.signature import BadSignature, TrustedKeys
 from menshen.contract.topics import VERDICTS
 from menshen.contract.verdict import SIGNATURE_HEADER, Verdict
 from menshen.kafka_clients.broker import ANY_BROKER, Servers, partitions_of
+from menshen.kafka_clients.member import GroupMember
 
 log = logging.getLogger(__name__)
 REMEMBERED = 65_536
@@ -81,7 +82,7 @@ class VerdictConsumer:
         self._committed_at_s = time.monotonic()
         chosen = {"bootstrap_servers": bootstrap_servers, **ANY_BROKER, **_TIMING, **options}
         partitions_of(topic, chosen)
-        self._consumer = KafkaConsumer(topic, group_id=group_id, enable_auto_commit=False, **chosen)
+        self._consumer = GroupMember(topic, group_id=group_id, enable_auto_commit=False, **chosen)
 
     def __enter__(self) -> Self:
         return self

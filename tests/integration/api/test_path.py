@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 from tests.integration.api.customer import HERE, LIMIT, SIGNED, Customer, kind_of, told
-from tests.integration.api.office import Office, Rule, silence
+from tests.integration.api.office import SHIPPED, Office, Rule, silence
 from tests.servers.onboard import verdict_on, wait_until
 from tests.servers.standins import Standins
 
@@ -66,11 +66,12 @@ def test_whoever_does_not_wait_is_told_that_the_verdict_is_awaited(office: Offic
     assert (moved_on.status, kind_of(moved_on), moved_on.body["state"]) == (409, "not-now", "asked")
 
 
-def test_whoever_waits_is_told_what_silence_means(office: Office, customer: Customer) -> None:
-    office.rule = silence
-    customer.applies()
-    gate = told(customer.api.post(f"{customer.path}/steps/eligibility?wait_ms=10000", HERE))
-    assert gate["state"] == "provisional"
+def test_whoever_waits_is_told_what_silence_means(database_url: str, tenant: str, standins: Standins) -> None:
+    with Office(database_url, tenant, standins, silence, SHIPPED) as punctual:
+        customer = Customer(punctual, standins)
+        customer.applies()
+        gate = told(customer.api.post(f"{customer.path}/steps/eligibility?wait_ms=10000", HERE))
+        assert gate["state"] == "provisional"
 
 
 def test_attempts_used_up_say_when_to_come_again(office: Office, customer: Customer) -> None:
