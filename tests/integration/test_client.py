@@ -273,7 +273,7 @@ def test_a_poll_that_ends_within_a_join_does_not_end_the_reading(
     publish(kafka, tenant, signed(verdict("v0")))
     with reading(kafka, tenant, timeout_s=60.0, metadata_max_age_ms=200) as consumer:
         assert next(consumer).verdict_id == "v0"
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
         admin.create_partitions([NewPartitions(tenant, 2)])[tenant].result(10)
         publish(kafka, tenant, signed(verdict("v1")), partition=1)
         assert next(consumer).verdict_id == "v1"
