@@ -1,8 +1,10 @@
 """A member of a consumer group that always comes to its partitions."""
 
+import contextlib
 from typing import Any
 
 from kafka import KafkaConsumer
+from kafka.errors import KafkaError
 
 
 class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
@@ -15,7 +17,8 @@ class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no t
 
     def __init__(self, topic: str, **options: object) -> None:
         super().__init__(topic, **options)
-        self.partitions_for_topic(topic)
+        with contextlib.suppress(KafkaError):  # an outage is waited out by polling, and only costs a second join
+            self.partitions_for_topic(topic)
 
     def poll(self, *args: Any, **options: Any) -> dict[Any, list[Any]]:
         """Return what has come, as kafka-python's own does, and have a join that was forgotten taken up again."""
